@@ -1,0 +1,1 @@
+"""RetinEye: diabetic-retinopathy grading for small clinics."""
