@@ -131,6 +131,8 @@ class Retina:
     """Radius of the circle that the field of view's arc lies on."""
     visible: float
     """Share of that circle that lies inside the photograph and is lit, 0-1."""
+    fit: float = 1.0
+    """How well the circle and what is lit agree inside the photograph (intersection over union), 0-1."""
 
 
 @dataclass(frozen=True, slots=True)
