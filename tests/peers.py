@@ -1,0 +1,34 @@
+"""The real programs that tests lean on, and what happens where one is missing."""
+
+import os
+import shutil
+from typing import NoReturn
+
+import pytest
+
+# As root, without a sandbox, a screen or a word to the outside.
+CHROMIUM_ARGUMENTS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+def missing(what: str) -> NoReturn:
+    """Skip the test, or fail it where everything has to be there (CI=true)."""
+    if os.environ.get("CI") == "true":
+        pytest.fail(f"{what} is missing, and CI must have it")
+    pytest.skip(f"{what} is missing")
+
+
+def chromium() -> str:
+    """Give the path of Chromium."""
+    for name in ("chromium", "chromium-browser"):
+        if path := shutil.which(name):
+            return path
+    missing("Chromium")
