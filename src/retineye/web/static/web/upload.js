@@ -1,0 +1,130 @@
+// Sends photographs from a lane: many at once, each with its progress; a failed one stays until a person decides.
+"use strict";
+
+(() => {
+  const AT_ONCE = 2;
+  const LOST = "The connection broke before the photograph had arrived. Nothing is lost: try again.";
+  const waiting = [];
+  let running = 0;
+
+  const megabytes = (bytes) => (bytes / 1e6).toFixed(1) + " MB";
+
+  const addRow = (lane, file) => {
+    const row = document.getElementById("up-row").content.firstElementChild.cloneNode(true);
+    const job = { lane, file, row, fields: new FormData(lane.querySelector("form")) };
+    row.querySelector("[data-name]").textContent = file.name;
+    row.querySelector("[data-size]").textContent = megabytes(file.size);
+    const picture = row.querySelector(".up-pic");
+    picture.onerror = () => picture.removeAttribute("src");
+    picture.src = URL.createObjectURL(file);
+    row.querySelector("[data-again]").onclick = () => enqueue(job);
+    row.querySelector("[data-leave]").onclick = () => discard(job);
+    lane.querySelector(".ups").append(row);
+    enqueue(job);
+  };
+
+  const enqueue = (job) => {
+    job.row.classList.remove("is-refused");
+    say(job, "", { again: false });
+    job.row.querySelector("progress").value = 0;
+    waiting.push(job);
+    next();
+  };
+
+  const next = () => {
+    while (running < AT_ONCE && waiting.length) {
+      running += 1;
+      send(waiting.shift());
+    }
+  };
+
+  const discard = (job) => {
+    URL.revokeObjectURL(job.row.querySelector(".up-pic").src);
+    job.row.remove();
+  };
+
+  const say = (job, sentence, { again }) => {
+    job.row.querySelector(".up-say").textContent = sentence;
+    job.row.querySelector("[data-again]").hidden = !again;
+    job.row.querySelector("[data-leave]").hidden = !sentence;
+  };
+
+  const send = (job) => {
+    const request = new XMLHttpRequest();
+    const body = new FormData();
+    for (const [name, value] of job.fields) if (typeof value === "string") body.append(name, value);
+    if (job.confirmed) body.append("confirmed_other_patient", "on");
+    // The file's own name may hold a patient's name; it stays in this browser.
+    body.append("photograph", job.file, "photograph");
+    const bar = job.row.querySelector("progress");
+    request.upload.onprogress = (event) => event.lengthComputable && (bar.value = event.loaded / event.total);
+    request.onload = () => done(job, request);
+    request.onerror = request.onabort = request.ontimeout = () => refuse(job, LOST, true);
+    request.onloadend = () => { running -= 1; next(); };
+    request.open("POST", job.lane.dataset.upload);
+    request.setRequestHeader("X-Requested-With", "XMLHttpRequest");
+    request.send(body);
+  };
+
+  const refuse = (job, sentence, again) => {
+    job.row.classList.add("is-refused");
+    say(job, sentence, { again });
+  };
+
+  const done = (job, request) => {
+    let answer;
+    try { answer = JSON.parse(request.responseText); } catch { answer = {}; }
+    if (answer.html) return show(job, answer);
+    if (answer.ask) return ask(job, answer);
+    const sentence = answer.sentence || "The server could not take the photograph. Try again in a moment.";
+    refuse(job, sentence, answer.again ?? request.status >= 500);
+  };
+
+  const show = (job, answer) => {
+    const there = document.getElementById(answer.id);
+    if (there) {
+      refuse(job, "This photograph is already in this exam. It was not stored twice.", false);
+      return there.scrollIntoView({ block: "nearest" });
+    }
+    const photos = job.lane.querySelector(".photos");
+    photos.insertAdjacentHTML("afterbegin", answer.html);
+    job.lane.classList.remove("lane-empty");
+    window.htmx.process(photos.firstElementChild);
+    window.htmx.trigger(document.body, "photograph-changed");
+    discard(job);
+  };
+
+  const ask = (job, answer) => {
+    const dialog = document.getElementById("ask");
+    dialog.querySelector("[data-sentence]").textContent = answer.sentence;
+    refuse(job, answer.sentence, false);
+    dialog.onclose = () => {
+      job.confirmed = dialog.returnValue === "yes";
+      if (job.confirmed) enqueue(job);
+      else discard(job);
+    };
+    dialog.returnValue = "";
+    dialog.showModal();
+  };
+
+  const take = (lane, files) => { for (const file of files) addRow(lane, file); };
+
+  document.addEventListener("change", (event) => {
+    if (!event.target.matches(".drop input[type=file]")) return;
+    take(event.target.closest(".lane"), event.target.files);
+    event.target.value = "";
+  });
+
+  const over = (event) => {
+    // A file dropped beside a lane would replace the page in the browser.
+    event.preventDefault();
+    const lane = event.target.closest?.(".lane");
+    for (const each of document.querySelectorAll(".lane")) each.classList.toggle("is-over", each === lane && event.type === "dragover");
+    if (event.type === "drop" && lane) take(lane, event.dataTransfer.files);
+  };
+  for (const type of ["dragover", "dragleave", "drop"]) document.addEventListener(type, over);
+
+  window.addEventListener("beforeunload", (event) => {
+    if (running || document.querySelector(".up.is-refused [data-again]:not([hidden])")) event.preventDefault();
+  });
+})();
