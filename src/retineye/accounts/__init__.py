@@ -1,0 +1,1 @@
+"""People, their clinic and their rights; the audit trail."""

@@ -1,0 +1,75 @@
+"""Who may do what: one table of roles and rights."""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from types import MappingProxyType
+
+from django.contrib.auth.base_user import AbstractBaseUser
+from django.contrib.auth.models import AnonymousUser
+from django.core.exceptions import PermissionDenied
+
+from retineye.accounts.models import Membership, Role, User
+
+Person = User | AbstractBaseUser | AnonymousUser
+"""Whoever a request carries."""
+
+
+class Right(StrEnum):
+    """A thing that a role may be allowed to do inside its own clinic."""
+
+    VIEW_PATIENTS = "view_patients"
+    """See patients, exams, photographs (display copies) and verdicts."""
+    ADD_PATIENT = "add_patient"
+    """Add patients and exams."""
+    SEND_PHOTOGRAPH = "send_photograph"
+    """Hand photographs in, and decide whether identical ones belong to another patient."""
+    OPEN_ORIGINAL = "open_original"
+    """Download the bytes that came from the camera."""
+    REGRADE = "regrade"
+    """Have a failed photograph graded again."""
+    EXPORT = "export"
+    """Take results out of the service."""
+    INVITE = "invite"
+    """Invite colleagues and withdraw invitations."""
+    READ_AUDIT = "read_audit"
+    """Read who did what."""
+
+
+_WITH_PATIENTS = frozenset({Right.VIEW_PATIENTS, Right.ADD_PATIENT, Right.SEND_PHOTOGRAPH})
+
+RIGHTS: Mapping[str, frozenset[Right]] = MappingProxyType(
+    {
+        Role.TECHNICIAN: _WITH_PATIENTS,
+        Role.DOCTOR: _WITH_PATIENTS | {Right.OPEN_ORIGINAL, Right.REGRADE, Right.EXPORT},
+        Role.MANAGER: frozenset({Right.VIEW_PATIENTS, Right.EXPORT}),
+        Role.ADMINISTRATOR: frozenset(Right),
+    }
+)
+
+
+def membership_of(user: Person) -> Membership | None:
+    """Give the person's place in a clinic, or None for strangers, anonymous and inactive people."""
+    if not isinstance(user, User) or not user.is_active:
+        return None
+    try:
+        return user.membership
+    except Membership.DoesNotExist:
+        return None
+
+
+def allowed(user: Person, right: Right) -> bool:
+    """Say whether the person's role holds the right."""
+    membership = membership_of(user)
+    return membership is not None and right in RIGHTS[membership.role]
+
+
+def require(user: Person, right: Right) -> None:
+    """Stop who may not.
+
+    Raises
+    ------
+    PermissionDenied
+        If the person's role does not hold the right.
+    """
+    if not allowed(user, right):
+        raise PermissionDenied(f"Your role does not include: {right.value.replace('_', ' ')}.")

@@ -1,0 +1,158 @@
+"""A visit, and the photographs taken at it."""
+
+import uuid
+from datetime import date
+
+from django.conf import settings
+from django.db import models
+from django.utils import timezone
+
+from retineye.clinic.models.patient import Patient
+
+
+class Eye(models.TextChoices):
+    """The patient's own right or left eye."""
+
+    RIGHT = "right", "Right eye"
+    LEFT = "left", "Left eye"
+
+
+class Field(models.TextChoices):
+    """What the camera was centred on."""
+
+    UNKNOWN = "unknown", "Not stated"
+    MACULA = "macula", "Macula centred"
+    DISC = "disc", "Disc centred"
+
+
+class State(models.TextChoices):
+    """Where a photograph is on its road; the last three are final."""
+
+    WAITING = "waiting", "Waiting"
+    GRADING = "grading", "Being graded"
+    GRADED = "graded", "Graded"
+    UNGRADABLE = "ungradable", "Not gradable"
+    FAILED = "failed", "Failed"
+
+    @property
+    def final(self) -> bool:
+        """Say whether nothing more will happen by itself."""
+        return self in (State.GRADED, State.UNGRADABLE, State.FAILED)
+
+
+class Absence(models.TextChoices):
+    """Why there is no photograph of an eye, when nobody can change that today."""
+
+    NO_EYE = "no_eye", "No eye on this side"
+    CATARACT = "cataract", "Dense cataract"
+    SMALL_PUPIL = "small_pupil", "Pupil too small"
+    COOPERATION = "cooperation", "Patient could not hold still"
+
+
+class Standing(models.TextChoices):
+    """What an exam asks of people; kept on the exam so that lists need no arithmetic."""
+
+    EMPTY = "empty", "No photographs yet"
+    GRADING = "grading", "Being graded"
+    INCOMPLETE = "incomplete", "Incomplete"
+    UNSURE = "unsure", "Needs a human read"
+    REFER = "refer", "Refer"
+    ROUTINE = "routine", "Routine"
+
+
+def today() -> date:
+    """Give the date where the clinic is."""
+    return timezone.localdate()
+
+
+class Exam(models.Model):
+    """One visit of a patient. A later exam never touches an earlier one."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    patient = models.ForeignKey(Patient, on_delete=models.PROTECT, related_name="exams")
+    taken_on = models.DateField(default=today)
+    right_absence = models.CharField(max_length=12, choices=Absence.choices, blank=True)
+    left_absence = models.CharField(max_length=12, choices=Absence.choices, blank=True)
+    standing = models.CharField(max_length=12, choices=Standing.choices, default=Standing.EMPTY, editable=False)
+    urgency = models.PositiveSmallIntegerField(default=0, editable=False, help_text="0 none to 4 within a month.")
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+")
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    class Meta:
+        indexes = (
+            models.Index(fields=["patient", "-taken_on"], name="exam_history"),
+            models.Index(fields=["standing", "-urgency", "created_at"], name="exam_worklist"),
+        )
+
+    def __str__(self) -> str:
+        return f"exam {self.id}"
+
+
+def _place(photograph: "Photograph", name: str) -> str:
+    # Each clinic's files lie apart; the name that came with the file is never used.
+    return f"{photograph.exam.patient.organisation_id}/{photograph.id}/{name}"
+
+
+def original_place(photograph: "Photograph", name: str) -> str:
+    """Say where the bytes from the camera lie."""
+    return _place(photograph, "original" + EXTENSIONS.get(photograph.mime, ".bin"))
+
+
+def display_place(photograph: "Photograph", name: str) -> str:
+    """Say where the upright sRGB JPEG without metadata lies."""
+    return _place(photograph, f"display-{photograph.attempt}.jpg")
+
+
+def thumbnail_place(photograph: "Photograph", name: str) -> str:
+    """Say where the small display copy lies."""
+    return _place(photograph, f"thumbnail-{photograph.attempt}.jpg")
+
+
+EXTENSIONS = {
+    "image/jpeg": ".jpg",
+    "image/png": ".png",
+    "image/tiff": ".tif",
+    "image/bmp": ".bmp",
+    "image/webp": ".webp",
+}
+"""File extension of an original by its media type."""
+
+
+class Photograph(models.Model):
+    """One photograph of one eye. Its row is the truth about where it is on the road to a verdict."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    exam = models.ForeignKey(Exam, on_delete=models.PROTECT, related_name="photographs")
+    eye = models.CharField(max_length=5, choices=Eye.choices)
+    field = models.CharField(max_length=7, choices=Field.choices, default=Field.UNKNOWN)
+
+    state = models.CharField(max_length=10, choices=State.choices, default=State.WAITING)
+    attempt = models.PositiveIntegerField(default=0, help_text="Counts claims; the last claim alone may record.")
+    lapses = models.PositiveSmallIntegerField(default=0, help_text="Claims whose worker died, since it last began.")
+    lease_until = models.DateTimeField(null=True, blank=True)
+    nudged_at = models.DateTimeField(default=timezone.now, help_text="When the queue was last told of it.")
+    failure = models.CharField(max_length=40, blank=True, help_text="A code of `clinic.failures`.")
+
+    sha256 = models.CharField(max_length=64)
+    bytes = models.PositiveBigIntegerField()
+    mime = models.CharField(max_length=40)
+    width_px = models.PositiveIntegerField()
+    height_px = models.PositiveIntegerField()
+    original = models.FileField(max_length=200, upload_to=original_place)
+    display = models.FileField(max_length=200, upload_to=display_place, blank=True)
+    thumbnail = models.FileField(max_length=200, upload_to=thumbnail_place, blank=True)
+    quality = models.JSONField(null=True, blank=True)
+
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+")
+    via = models.CharField(max_length=20, help_text="The door it came by: web, api, dicom, folder.")
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    class Meta:
+        indexes = (
+            models.Index(fields=["state", "nudged_at"], name="photograph_state"),
+            models.Index(fields=["sha256"], name="photograph_sha256"),
+        )
+        constraints = (models.UniqueConstraint(fields=["exam", "sha256"], name="photograph_once_an_exam"),)
+
+    def __str__(self) -> str:
+        return f"photograph {self.id}"

@@ -1,0 +1,176 @@
+"""Read RETINEYE_* variables; a bad one stops the start with a sentence."""
+
+import os
+import secrets
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import environ
+from django.core.exceptions import ImproperlyConfigured
+
+env = environ.Env()
+
+SQLITE_OPTIONS: Mapping[str, Any] = MappingProxyType(
+    {
+        "transaction_mode": "IMMEDIATE",
+        "timeout": 20,
+        "init_command": "PRAGMA journal_mode=WAL; PRAGMA foreign_keys=ON;",
+    }
+)
+"""One writer at a time: who writes waits for the lock at the start of a transaction, never in its middle."""
+
+_YES = frozenset({"1", "true", "yes", "on"})
+_NO = frozenset({"0", "false", "no", "off"})
+
+
+def text(name: str, default: str = "") -> str:
+    """Give the variable's text, or the default where it is unset or empty."""
+    return str(env.str(name, default="")).strip() or default
+
+
+def flag(name: str, default: bool = False) -> bool:
+    """Give a yes or no.
+
+    Raises
+    ------
+    ImproperlyConfigured
+        If the text is neither.
+    """
+    word = text(name).lower()
+    if not word:
+        return default
+    if word in _YES:
+        return True
+    if word in _NO:
+        return False
+    raise ImproperlyConfigured(f"{name} must be true or false; it is {word!r}.")
+
+
+def number(name: str, default: int, *, least: int, most: int) -> int:
+    """Give a whole number between two bounds, both included.
+
+    Raises
+    ------
+    ImproperlyConfigured
+        If the text is no such number.
+    """
+    word = text(name)
+    if not word:
+        return default
+    try:
+        value = int(word.replace("_", ""))
+    except ValueError as exc:
+        raise ImproperlyConfigured(f"{name} must be a whole number; it is {word!r}.") from exc
+    if not least <= value <= most:
+        raise ImproperlyConfigured(f"{name} must be between {least} and {most}; it is {value}.")
+    return value
+
+
+def words(name: str, default: list[str]) -> list[str]:
+    """Give the parts of a list that is written with commas."""
+    parts = [part.strip() for part in text(name).split(",") if part.strip()]
+    return parts or default
+
+
+def one_of(name: str, default: str, choices: tuple[str, ...]) -> str:
+    """Give one of the choices.
+
+    Raises
+    ------
+    ImproperlyConfigured
+        If the text is none of them.
+    """
+    word = text(name, default)
+    if word not in choices:
+        raise ImproperlyConfigured(f"{name} must be one of {', '.join(choices)}; it is {word!r}.")
+    return word
+
+
+def folder(name: str, default: Path) -> Path:
+    """Give a folder that exists, open to its owner alone where it had to be made.
+
+    Raises
+    ------
+    ImproperlyConfigured
+        If it can not be made.
+    """
+    path = Path(text(name, str(default))).expanduser().resolve()
+    try:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as exc:
+        raise ImproperlyConfigured(f"{name} is {str(path)!r}, and that folder can not be made: {exc}.") from exc
+    return path
+
+
+def zone(name: str, default: str) -> str:
+    """Give a time zone by its IANA name.
+
+    Raises
+    ------
+    ImproperlyConfigured
+        If there is no such zone.
+    """
+    word = text(name, default)
+    try:
+        ZoneInfo(word)
+    except (ValueError, OSError, ZoneInfoNotFoundError) as exc:
+        raise ImproperlyConfigured(f"{name} must be a zone such as Europe/Berlin; it is {word!r}.") from exc
+    return word
+
+
+def database(name: str, sqlite_file: Path) -> dict[str, Any]:
+    """Give Django's settings of the database at the address, an SQLite file where there is none.
+
+    Raises
+    ------
+    ImproperlyConfigured
+        If the address is not one of SQLite or PostgreSQL. The address itself is not repeated: it may hold a password.
+    """
+    wrong = ImproperlyConfigured(f"{name} must look like postgres://user:password@host/name or sqlite:///path.")
+    try:
+        found: dict[str, Any] = dict(env.db_url(name, default=f"sqlite:///{sqlite_file}"))
+    except (ValueError, ImproperlyConfigured):
+        raise wrong from None
+    if found.get("ENGINE") == "django.db.backends.sqlite3":
+        return {**found, "OPTIONS": {**SQLITE_OPTIONS, **found.get("OPTIONS", {})}, "ATOMIC_REQUESTS": False}
+    if found.get("ENGINE") == "django.db.backends.postgresql":
+        return {**found, "CONN_HEALTH_CHECKS": True, "ATOMIC_REQUESTS": False}
+    raise wrong
+
+
+def secret(name: str, made_in: Path) -> str:
+    """Give a secret from the variable, from the file that NAME_FILE names, or from a file made once (mode 0600).
+
+    Raises
+    ------
+    ImproperlyConfigured
+        If it is too short to be one, or its file can not be read or made.
+    """
+    given = text(name)
+    path = Path(text(f"{name}_FILE", str(made_in)))
+    if not given:
+        try:
+            if not path.exists() and path == made_in:
+                _make_secret(path)
+            given = path.read_text(encoding="ascii").strip()
+        except (OSError, UnicodeError) as exc:
+            raise ImproperlyConfigured(f"{name} is not set, and {str(path)!r} can not be read: {exc}.") from exc
+    if len(given) < 40:
+        raise ImproperlyConfigured(f"{name} must have at least 40 characters; it has {len(given)}.")
+    return given
+
+
+def _make_secret(path: Path) -> None:
+    # Written aside and linked into place: of two processes that start together both read the same, whole file.
+    aside = path.with_name(f"{path.name}.{os.getpid()}")
+    with os.fdopen(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as file:
+        file.write(secrets.token_urlsafe(48))
+    try:
+        os.link(aside, path)
+    except FileExistsError:
+        return
+    finally:
+        aside.unlink()

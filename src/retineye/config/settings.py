@@ -1,0 +1,189 @@
+"""Every setting of the service, read from the environment in this one file. docs/configure.md explains each."""
+
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from csp.constants import NONE, SELF
+from django.core.exceptions import ImproperlyConfigured
+
+from retineye.config import environment as read
+from retineye.config.logs import logging_config
+
+DEBUG = read.flag("RETINEYE_DEBUG")
+
+# --- where things lie
+DATA_DIR = read.folder("RETINEYE_DATA_DIR", Path("var"))
+RETINEYE_PACK = read.text("RETINEYE_PACK")
+MEDIA_ROOT = DATA_DIR / "photographs"
+STATIC_ROOT = DATA_DIR / "static"
+STATIC_URL = "static/"
+FILE_UPLOAD_TEMP_DIR = str(read.folder("RETINEYE_UPLOAD_DIR", DATA_DIR / "incoming"))
+FILE_UPLOAD_PERMISSIONS = 0o400
+FILE_UPLOAD_DIRECTORY_PERMISSIONS = 0o700
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {
+        "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
+        if DEBUG
+        else "whitenoise.storage.CompressedManifestStaticFilesStorage"
+    },
+}
+WHITENOISE_USE_FINDERS = DEBUG
+
+# --- what a photograph may weigh, and how it is graded
+RETINEYE_MAX_UPLOAD_BYTES = read.number("RETINEYE_MAX_UPLOAD_MB", 192, least=1, most=4096) * 1024 * 1024
+RETINEYE_MAX_PIXELS = read.number("RETINEYE_MAX_PIXELS", 100_000_000, least=10_000, most=1_000_000_000)
+RETINEYE_LEASE_S = read.number("RETINEYE_LEASE_S", 30, least=2, most=3600)
+RETINEYE_THREADS = read.number("RETINEYE_THREADS", 2, least=1, most=64)
+
+# --- who may ask, and over what
+SECRET_KEY = read.secret("RETINEYE_SECRET_KEY", DATA_DIR / "secret-key")
+ALLOWED_HOSTS = read.words("RETINEYE_ALLOWED_HOSTS", ["127.0.0.1", "localhost", "[::1]"])
+CSRF_TRUSTED_ORIGINS = read.words("RETINEYE_TRUSTED_ORIGINS", [])
+HTTPS = read.flag("RETINEYE_HTTPS")
+PROXIES = read.number("RETINEYE_PROXIES", 0, least=0, most=9)
+if HTTPS and PROXIES:
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+SECURE_SSL_REDIRECT = HTTPS
+SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
+SECURE_REFERRER_POLICY = "same-origin"
+SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+SESSION_COOKIE_NAME = "retineye_session"
+SESSION_COOKIE_SECURE = HTTPS
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = "Lax"
+SESSION_COOKIE_AGE = read.number("RETINEYE_IDLE_LOGOUT_MIN", 60, least=1, most=1440) * 60
+SESSION_SAVE_EVERY_REQUEST = True
+SESSION_EXPIRE_AT_BROWSER_CLOSE = True
+CSRF_COOKIE_NAME = "retineye_csrf"
+CSRF_COOKIE_SECURE = HTTPS
+CSRF_COOKIE_HTTPONLY = True
+CSRF_COOKIE_SAMESITE = "Lax"
+CONTENT_SECURITY_POLICY: dict[str, Any] = {
+    "DIRECTIVES": {
+        "default-src": [SELF],
+        "script-src": [SELF],
+        "style-src": [SELF],
+        "img-src": [SELF, "blob:", "data:"],
+        "connect-src": [SELF],
+        "font-src": [SELF],
+        "object-src": [NONE],
+        "base-uri": [NONE],
+        "form-action": [SELF],
+        "frame-ancestors": [NONE],
+    }
+}
+
+# --- the rooms and what they stand on
+INSTALLED_APPS = [
+    "retineye.web",
+    "retineye.clinic",
+    "retineye.accounts",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+    "django_htmx",
+    "crispy_forms",
+    "crispy_bootstrap5",
+    "csp",
+    "allauth",
+    "allauth.account",
+    "allauth.mfa",
+    "axes",
+    "django_tasks",
+    "django_tasks_db",
+]
+if find_spec("django_linear_migrations"):
+    # A developer's tool: it keeps migrations in one line and is no part of an installed service.
+    INSTALLED_APPS.append("django_linear_migrations")
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.auth.middleware.LoginRequiredMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+    "axes.middleware.AxesMiddleware",
+]
+ROOT_URLCONF = "retineye.config.urls"
+ASGI_APPLICATION = "retineye.config.asgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+CRISPY_ALLOWED_TEMPLATE_PACKS = "bootstrap5"
+CRISPY_TEMPLATE_PACK = "bootstrap5"
+
+# --- database, cache, queue
+DATABASES: dict[str, Any] = {"default": read.database("DATABASE_URL", DATA_DIR / "retineye.sqlite3")}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+CACHES = {"default": {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "retineye_cache"}}
+TASKS = {"default": {"BACKEND": "django_tasks_db.DatabaseBackend", "QUEUES": ["grading"]}}
+
+# --- people
+AUTH_USER_MODEL = "accounts.User"
+AUTHENTICATION_BACKENDS = [
+    "axes.backends.AxesStandaloneBackend",
+    "allauth.account.auth_backends.AuthenticationBackend",
+]
+AUTH_PASSWORD_VALIDATORS = [
+    {
+        "NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator",
+        "OPTIONS": {"user_attributes": ["email", "full_name"]},
+    },
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
+]
+LOGIN_URL = "account_login"
+LOGIN_REDIRECT_URL = "/"
+ACCOUNT_ADAPTER = "retineye.accounts.adapter.ClinicAdapter"
+ACCOUNT_LOGIN_METHODS = {"email"}
+ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*", "password2*"]
+ACCOUNT_USER_MODEL_USERNAME_FIELD = None
+ACCOUNT_EMAIL_VERIFICATION = "none"
+ACCOUNT_SESSION_REMEMBER = False
+ACCOUNT_LOGOUT_REDIRECT_URL = "/"
+ACCOUNT_RATE_LIMITS = {"login_failed": None}
+RETINEYE_INVITATION_DAYS = read.number("RETINEYE_INVITATION_DAYS", 7, least=1, most=90)
+AXES_FAILURE_LIMIT = read.number("RETINEYE_SIGN_IN_TRIES", 10, least=3, most=100)
+AXES_COOLOFF_TIME = 0.25
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_USERNAME_CALLABLE = "retineye.accounts.adapter.sign_in_name"
+AXES_IPWARE_PROXY_COUNT = PROXIES
+AXES_RESET_ON_SUCCESS = True
+AXES_VERBOSE = False
+AXES_LOCKOUT_TEMPLATE = "account/locked.html"
+AXES_HTTP_RESPONSE_CODE = 429
+
+# --- language, time, logs
+LANGUAGE_CODE = "en"
+USE_TZ = True
+TIME_ZONE = read.zone("RETINEYE_TIME_ZONE", "UTC")
+LOGGING_CONFIG = "logging.config.dictConfig"
+LOGGING = logging_config(read.one_of("RETINEYE_LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR")))
+
+if HTTPS and DEBUG:
+    raise ImproperlyConfigured(
+        "RETINEYE_DEBUG shows patients' data on error pages; it can not be on with RETINEYE_HTTPS."
+    )

@@ -1,0 +1,13 @@
+"""Which address leads where."""
+
+from allauth.account import views as account
+from django.urls import include, path
+
+urlpatterns = [
+    path("account/login/", account.login, name="account_login"),
+    path("account/logout/", account.logout, name="account_logout"),
+    path("account/inactive/", account.account_inactive, name="account_inactive"),
+    path("account/password/change/", account.password_change, name="account_change_password"),
+    path("account/reauthenticate/", account.reauthenticate, name="account_reauthenticate"),
+    path("", include("retineye.web.urls")),
+]
