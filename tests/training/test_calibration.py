@@ -133,7 +133,7 @@ def test_the_threshold_reaches_its_sensitivity_and_no_more_than_needed() -> None
         found = points[name]["sensitivity"]
         assert found["value"] == pytest.approx(target, abs=0.02)  # cross-fitted, so near the target, not on it
         assert found["low"] < found["value"] < found["high"]
-        assert found["n"] == int((truth >= calibration.LEAST_GRADE[name]).sum())
+        assert found["n"] == int((truth >= metrics.LEAST_GRADE[name]).sum())
 
 
 def test_at_most_a_tenth_is_uncertain_beyond_what_disagrees_anyway() -> None:

@@ -147,3 +147,11 @@ def test_no_photographs_and_a_missing_class_give_no_figure_instead_of_a_crash() 
     assert np.isnan(metrics.quadratic_kappa([2, 2], [2, 2]))
     empty = metrics.estimate(lambda w: metrics.accuracy([], [], w), metrics.resample_weights([]))
     assert empty.as_dict() == {"value": None, "low": None, "high": None, "n": 0}
+
+
+def test_a_sample_without_a_miss_still_leaves_room_for_one() -> None:
+    weights = metrics.resample_weights(30)
+    found = metrics.estimate_share(lambda w: metrics.accuracy([2] * 30, [2] * 30, w), weights)
+    assert found == metrics.proportion(30, 30)
+    assert found.low is not None
+    assert 0.85 < found.low < 0.9

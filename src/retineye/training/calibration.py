@@ -13,14 +13,12 @@ from numpy.typing import ArrayLike, NDArray
 from retineye.training import metrics, scaling
 from retineye.training.scaling import fit, out_of_fold
 
-__all__ = ["LEAST_GRADE", "Served", "fit", "operating_points", "out_of_fold", "serve"]
+__all__ = ["Served", "fit", "operating_points", "out_of_fold", "serve"]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.intp]
 Bools = NDArray[np.bool_]
 
-LEAST_GRADE: Mapping[str, int] = {"referable": 2, "vision_threatening": 3}
-"""The decisions, and the grade from which each one is a yes."""
 HIGHEST_THRESHOLD = 0.5
 LEAST_DOUBT = 0.1
 """However few photographs lie near the thresholds, a risk below a tenth of that at the threshold is no doubt."""
@@ -44,7 +42,7 @@ def serve(
     grade = scaling.grade_of(table, cut_points)
     uncertain = scaling.splits(table, cut_points)
     decisions = {}
-    for name, least in LEAST_GRADE.items():
+    for name, least in metrics.LEAST_GRADE.items():
         share, point = table[:, least:].sum(1), points[name]
         reached, graded = share >= point["threshold"], grade >= least
         low, high = point["band"]
@@ -102,7 +100,7 @@ def operating_points(
     grade = scaling.grade_of(table, cut_points)
     targets = {"referable": target_referable, "vision_threatening": target_vision_threatening}
     thresholds = {}
-    for name, least in LEAST_GRADE.items():
+    for name, least in metrics.LEAST_GRADE.items():
         if not 0 < int((truth >= least).sum()) < len(truth):
             raise ValueError(
                 f"The threshold for '{name}' needs photographs both below and from grade {least} on; "
@@ -114,7 +112,7 @@ def operating_points(
     points: dict[str, dict[str, Any]] = {}
     resamples = metrics.resample_weights(groups if groups is not None else len(truth), replicates=replicates, seed=seed)
     fold = scaling.folds(truth, groups, seed=seed)
-    for name, least in LEAST_GRADE.items():
+    for name, least in metrics.LEAST_GRADE.items():
         threshold, positive = thresholds[name], truth >= least
         decision = _cross_fitted(table[:, least:].sum(1), positive, grade >= least, weight, fold, targets[name])
         points[name] = {
@@ -147,7 +145,7 @@ def _threshold(share: Floats, positive: Bools, graded: Bools, weight: Floats, ta
         return HIGHEST_THRESHOLD
     needed = min(int(np.searchsorted(np.cumsum(weight[waiting]), missing - 1e-9)), len(waiting) - 1)
     # Rounded down: rounding up would lose the very photograph that reaches the target.
-    return float(min(HIGHEST_THRESHOLD, np.floor(share[waiting[needed]] * 1e6) / 1e6))
+    return float(np.clip(np.floor(share[waiting[needed]] * 1e6) / 1e6, 1e-6, HIGHEST_THRESHOLD))
 
 
 def _cross_fitted(share: Floats, positive: Bools, graded: Bools, weight: Floats, fold: Ints, target: float) -> Bools:
@@ -165,8 +163,8 @@ def _doubt_level(
     """Choose the level of doubt, 0.1 to 1, above which a decision is uncertain."""
     uncertain, doubts = split, np.zeros(len(table))
     for name, threshold in thresholds.items():
-        share = table[:, LEAST_GRADE[name] :].sum(1)
-        uncertain = uncertain | ((share >= threshold) != (grade >= LEAST_GRADE[name]))
+        share = table[:, metrics.LEAST_GRADE[name] :].sum(1)
+        uncertain = uncertain | ((share >= threshold) != (grade >= metrics.LEAST_GRADE[name]))
         safe = max(threshold, 1e-9)
         doubts = np.maximum(doubts, np.where(share < threshold, share / safe, (1 - share) / (1 - threshold)))
     room = budget * float(weight.sum()) - float(weight @ uncertain)
@@ -185,6 +183,6 @@ def _doubt_level(
 def _interval(
     figure: Any, positive: Bools, decision: Bools, weight: Floats, resamples: Floats, n: int
 ) -> dict[str, float | int | None]:
-    found = metrics.estimate(lambda drawn: figure(positive, decision, drawn * weight), resamples, n)
+    found = metrics.estimate_share(lambda drawn: figure(positive, decision, drawn * weight), resamples, n)
     rounded = [None if value is None else round(value, 4) for value in (found.value, found.low, found.high)]
     return dict(zip(("value", "low", "high"), rounded, strict=True)) | {"n": n}

@@ -5,7 +5,7 @@ with the weights of 1,000 resamples, 1,000 numbers at once. So a figure and its 
 of code. The tests hold accuracy, kappa, AUC and confusion against scikit-learn.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from math import isfinite
 
@@ -18,6 +18,8 @@ Ints = NDArray[np.intp]
 Bools = NDArray[np.bool_]
 
 GRADES = 5
+LEAST_GRADE: Mapping[str, int] = {"referable": 2, "vision_threatening": 3}
+"""The decisions, and the grade from which each one is a yes."""
 ECE_BINS = 10
 
 
@@ -209,6 +211,17 @@ def estimate(figure: Callable[[Floats], Floats], weights: Floats, n: int | None 
     resampled = figure(weights)
     low, high = np.percentile(resampled[np.isfinite(resampled)], [2.5, 97.5])
     return Estimate(value, float(low), float(high), size)
+
+
+def estimate_share(figure: Callable[[Floats], Floats], weights: Floats, n: int | None = None) -> Estimate:
+    """Take a share as `estimate` does; where all resamples say exactly 0 or 1, use Wilson's interval.
+
+    A sample without a single miss shows no spread, and yet says little of the next thousand photographs.
+    """
+    found = estimate(figure, weights, n)
+    if found.value is not None and found.low == found.high and found.value in (0.0, 1.0):
+        return proportion(round(found.value) * found.n, found.n)
+    return found
 
 
 def _weights(weights: ArrayLike | None, n: int) -> Floats:
