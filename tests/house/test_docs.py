@@ -1,6 +1,7 @@
 """The docs tell of everything that can be set, typed or go wrong, and what they tell to type works."""
 
 import ast
+import dataclasses
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -82,6 +83,13 @@ def test_every_reason_for_a_retake_is_in_the_docs() -> None:
     for reason, (label, _) in REASONS.items():
         assert f"`{reason.value}`" in text(Path("docs/grade.md"))
         assert f"| {label} |" in text(Path("docs/clinicians.md"))
+
+
+def test_every_key_of_a_training_config_is_in_the_docs() -> None:
+    from retineye.training.config import TrainingConfig
+
+    keys = {each.name for each in dataclasses.fields(TrainingConfig)} - {"sha256"}
+    assert [key for key in sorted(keys) if f"`{key}`" not in text(Path("docs/training.md"))] == []
 
 
 def blocks(page: Path) -> Iterator[str]:
