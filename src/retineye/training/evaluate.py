@@ -17,7 +17,7 @@ from retineye.training import plots
 from retineye.training.figures import brief, figures
 from retineye.training.outcomes import Outcome, answers, grade_photographs, table_of
 from retineye.training.photographs import Photograph
-from retineye.training.tables import evaluation_text
+from retineye.training.tables import evaluation_text, file_name
 
 if TYPE_CHECKING:
     from retineye.grading.grader import Grader
@@ -92,7 +92,7 @@ def write_folder(folder: Path, evaluation: Evaluation) -> list[Path]:
         found = answers(outcomes)
         if len(found.truth):
             for kind, picture in plots.draw_all(found, name).items():
-                texts[f"{kind}-{_file_name(name)}.svg"] = picture
+                texts[f"{kind}-{file_name(name)}.svg"] = picture
     for name, text in texts.items():
         (folder / name).write_text(text, encoding="utf-8")
     rows = table_of([outcome for name, some in evaluation.sets.items() if name != POOLED for outcome in some])
@@ -131,7 +131,3 @@ def _fingerprint(photographs: Sequence[Photograph]) -> str:
     """Name exactly which rows were evaluated: SHA-256 over path and grade of each."""
     lines = "".join(f"{photograph.name},{photograph.grade}\n" for photograph in photographs)
     return hashlib.sha256(lines.encode()).hexdigest()
-
-
-def _file_name(name: str) -> str:
-    return "".join(letter if letter.isalnum() or letter in "-_" else "-" for letter in name)

@@ -38,12 +38,14 @@ class Photograph:
     @property
     def cluster(self) -> str:
         """Name what may not be torn apart in resampling: the patient, else the group of duplicates, else nothing."""
+        # Sets that are versions of one source (eyepacs, eyepacs_equalised) show the same people.
+        source = self.dataset.split("_")[0]
         if self.patient:
-            return f"{self.dataset}/patient/{self.patient}"
-        return f"{self.dataset}/group/{self.group}" if self.group else ""
+            return f"{source}/patient/{self.patient}"
+        return f"{source}/group/{self.group}" if self.group else ""
 
 
-def read_photographs(table: Path, where: Sequence[str] = ()) -> list[Photograph]:
+def read_photographs(table: Path, where: Sequence[str] = (), *, root: Path | None = None) -> list[Photograph]:
     """Read photos.csv.
 
     Parameters
@@ -53,6 +55,8 @@ def read_photographs(table: Path, where: Sequence[str] = ()) -> list[Photograph]
         `quality`, `width` and `height` are used where they are there.
     where
         Conditions `column=value`. Values of one column are alternatives; every column must fit.
+    root
+        Folder that the paths start from; the table's own folder if left out.
 
     Raises
     ------
@@ -71,7 +75,7 @@ def read_photographs(table: Path, where: Sequence[str] = ()) -> list[Photograph]
         raise PhotographsError(f"The table {table} has no column {' and no column '.join(missing)}.")
     wanted = _conditions(where, columns)
     chosen = [
-        _photograph(row, table, line)
+        _photograph(row, table, line, root or table.parent)
         for line, row in enumerate(rows, start=2)
         if all((row[column] or "") in values for column, values in wanted.items())
     ]
@@ -90,7 +94,7 @@ def _conditions(where: Iterable[str], columns: Sequence[str]) -> dict[str, set[s
     return wanted
 
 
-def _photograph(row: Mapping[str, str | None], table: Path, line: int) -> Photograph:
+def _photograph(row: Mapping[str, str | None], table: Path, line: int, root: Path) -> Photograph:
     def value(column: str) -> str:
         return (row.get(column) or "").strip()
 
@@ -105,7 +109,7 @@ def _photograph(row: Mapping[str, str | None], table: Path, line: int) -> Photog
         raise PhotographsError(f"{table}, line {line}: the laterality is '{eye}', not right, left or empty.")
     sides = [int(value(side)) for side in ("width", "height") if value(side).isdecimal()]
     return Photograph(
-        path=table.parent / name,
+        path=root / name,
         name=name,
         dataset=value("dataset") or table.stem,
         grade=grade,

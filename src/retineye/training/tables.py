@@ -199,3 +199,8 @@ def markdown(table: Table, *, titled: bool = True) -> str:
     lines = [f"| {' | '.join(cell.replace('|', '/') for cell in line)} |" for line in [heads, *rows]]
     rule = f"|{' --- |' * len(heads)}"
     return "\n".join([*([f"**{title}**", ""] if titled else []), lines[0], rule, *lines[1:]])
+
+
+def file_name(name: str) -> str:
+    """Give a set's name as part of a file name."""
+    return "".join(letter if letter.isalnum() or letter in "-_" else "-" for letter in name)
