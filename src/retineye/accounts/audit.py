@@ -13,8 +13,10 @@ from enum import StrEnum
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
 
 from retineye.accounts.models import AuditBlock, AuditEvent, AuditSeal, Organisation, User
+from retineye.accounts.policy import Right, require
 
 Detail = Mapping[str, str | int | bool | None]
 """Codes, ids and whole numbers that say more about an event."""
@@ -41,8 +43,11 @@ class Action(StrEnum):
     PATIENT_VIEWED = "patient_viewed"
     PATIENTS_SEARCHED = "patients_searched"
     EXAM_ADDED = "exam_added"
+    EXAM_CHANGED = "exam_changed"
     EXAM_VIEWED = "exam_viewed"
     PHOTOGRAPH_RECEIVED = "photograph_received"
+    PHOTOGRAPH_CHANGED = "photograph_changed"
+    PHOTOGRAPH_WITHDRAWN = "photograph_withdrawn"
     PHOTOGRAPH_VIEWED = "photograph_viewed"
     OTHER_PATIENT_CONFIRMED = "other_patient_confirmed"
     ORIGINAL_OPENED = "original_opened"
@@ -92,6 +97,18 @@ def record(
         object_id=object_id,
         detail=kept,
     )
+
+
+def events_for(user: User) -> QuerySet[AuditEvent]:
+    """Give the events of the person's clinic, the newest first.
+
+    Raises
+    ------
+    django.core.exceptions.PermissionDenied
+        If the person may not read them.
+    """
+    require(user, Right.READ_AUDIT)
+    return AuditEvent.objects.filter(organisation_id=user.membership.organisation_id).order_by("-at", "-id")
 
 
 def seal() -> int:

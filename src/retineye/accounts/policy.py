@@ -35,12 +35,12 @@ class Right(StrEnum):
     """Read who did what."""
 
 
-_WITH_PATIENTS = frozenset({Right.VIEW_PATIENTS, Right.ADD_PATIENT, Right.SEND_PHOTOGRAPH})
+_WITH_PATIENTS = frozenset({Right.VIEW_PATIENTS, Right.ADD_PATIENT, Right.SEND_PHOTOGRAPH, Right.REGRADE})
 
 RIGHTS: Mapping[str, frozenset[Right]] = MappingProxyType(
     {
         Role.TECHNICIAN: _WITH_PATIENTS,
-        Role.DOCTOR: _WITH_PATIENTS | {Right.OPEN_ORIGINAL, Right.REGRADE, Right.EXPORT},
+        Role.DOCTOR: _WITH_PATIENTS | {Right.OPEN_ORIGINAL, Right.EXPORT},
         Role.MANAGER: frozenset({Right.VIEW_PATIENTS, Right.EXPORT}),
         Role.ADMINISTRATOR: frozenset(Right),
     }

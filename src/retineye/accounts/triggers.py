@@ -53,7 +53,10 @@ def _install(vendor: str, guard: Guard) -> Iterator[str]:
     elif vendor == "postgresql":
         yield _FUNCTION
         verbs = " OR ".join(guard.refused)
-        yield f"CREATE TRIGGER {table}_no_change BEFORE {verbs} ON {table} FOR EACH ROW EXECUTE FUNCTION retineye_refuse()"
+        yield (
+            f"CREATE TRIGGER {table}_no_change BEFORE {verbs} ON {table} "
+            "FOR EACH ROW EXECUTE FUNCTION retineye_refuse()"
+        )
         if not guard.deletable:
             yield (
                 f"CREATE TRIGGER {table}_no_truncate BEFORE TRUNCATE ON {table} "

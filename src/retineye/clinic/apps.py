@@ -12,4 +12,4 @@ class ClinicConfig(AppConfig):
 
     def ready(self) -> None:
         """Register the start-up checks."""
-        from retineye.clinic import checks  # noqa: F401, PLC0415  models must be loaded first
+        from retineye.clinic import checks  # noqa: F401  models must be loaded first

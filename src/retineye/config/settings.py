@@ -18,7 +18,7 @@ RETINEYE_PACK = read.text("RETINEYE_PACK")
 MEDIA_ROOT = DATA_DIR / "photographs"
 STATIC_ROOT = DATA_DIR / "static"
 STATIC_URL = "static/"
-FILE_UPLOAD_TEMP_DIR = str(read.folder("RETINEYE_UPLOAD_DIR", DATA_DIR / "incoming"))
+FILE_UPLOAD_TEMP_DIR = str(read.folder("RETINEYE_INCOMING_DIR", DATA_DIR / "incoming"))
 FILE_UPLOAD_PERMISSIONS = 0o400
 FILE_UPLOAD_DIRECTORY_PERMISSIONS = 0o700
 STORAGES = {
@@ -35,10 +35,12 @@ WHITENOISE_USE_FINDERS = DEBUG
 RETINEYE_MAX_UPLOAD_BYTES = read.number("RETINEYE_MAX_UPLOAD_MB", 192, least=1, most=4096) * 1024 * 1024
 RETINEYE_MAX_PIXELS = read.number("RETINEYE_MAX_PIXELS", 100_000_000, least=10_000, most=1_000_000_000)
 RETINEYE_LEASE_S = read.number("RETINEYE_LEASE_S", 30, least=2, most=3600)
+RETINEYE_ALLOW_TEST_PACK = DEBUG
 RETINEYE_THREADS = read.number("RETINEYE_THREADS", 2, least=1, most=64)
 
 # --- who may ask, and over what
-SECRET_KEY = read.secret("RETINEYE_SECRET_KEY", DATA_DIR / "secret-key")
+OWN_SECRET_FILE = DATA_DIR / "secret-key"
+SECRET_KEY = read.secret("RETINEYE_SECRET_KEY", OWN_SECRET_FILE)
 ALLOWED_HOSTS = read.words("RETINEYE_ALLOWED_HOSTS", ["127.0.0.1", "localhost", "[::1]"])
 CSRF_TRUSTED_ORIGINS = read.words("RETINEYE_TRUSTED_ORIGINS", [])
 HTTPS = read.flag("RETINEYE_HTTPS")
@@ -63,13 +65,13 @@ CSRF_COOKIE_HTTPONLY = True
 CSRF_COOKIE_SAMESITE = "Lax"
 CONTENT_SECURITY_POLICY: dict[str, Any] = {
     "DIRECTIVES": {
-        "default-src": [SELF],
+        "default-src": [NONE],
         "script-src": [SELF],
         "style-src": [SELF],
         "img-src": [SELF, "blob:", "data:"],
         "connect-src": [SELF],
         "font-src": [SELF],
-        "object-src": [NONE],
+        "manifest-src": [SELF],
         "base-uri": [NONE],
         "form-action": [SELF],
         "frame-ancestors": [NONE],
@@ -156,14 +158,14 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
 ]
 LOGIN_URL = "account_login"
-LOGIN_REDIRECT_URL = "/"
+LOGIN_REDIRECT_URL = "worklist"
 ACCOUNT_ADAPTER = "retineye.accounts.adapter.ClinicAdapter"
 ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*", "password2*"]
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None
 ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_SESSION_REMEMBER = False
-ACCOUNT_LOGOUT_REDIRECT_URL = "/"
+ACCOUNT_LOGOUT_REDIRECT_URL = "home"
 ACCOUNT_RATE_LIMITS = {"login_failed": None}
 RETINEYE_INVITATION_DAYS = read.number("RETINEYE_INVITATION_DAYS", 7, least=1, most=90)
 AXES_FAILURE_LIMIT = read.number("RETINEYE_SIGN_IN_TRIES", 10, least=3, most=100)

@@ -53,9 +53,10 @@ class Standing(models.TextChoices):
     """What an exam asks of people; kept on the exam so that lists need no arithmetic."""
 
     EMPTY = "empty", "No photographs yet"
-    GRADING = "grading", "Being graded"
+    PENDING = "pending", "Being graded"
     INCOMPLETE = "incomplete", "Incomplete"
-    UNSURE = "unsure", "Needs a human read"
+    HUMAN_READ = "human_read", "Needs a human read"
+    EXAMINATION = "examination", "Refer for examination"
     REFER = "refer", "Refer"
     ROUTINE = "routine", "Routine"
 
@@ -74,7 +75,11 @@ class Exam(models.Model):
     right_absence = models.CharField(max_length=12, choices=Absence.choices, blank=True)
     left_absence = models.CharField(max_length=12, choices=Absence.choices, blank=True)
     standing = models.CharField(max_length=12, choices=Standing.choices, default=Standing.EMPTY, editable=False)
-    urgency = models.PositiveSmallIntegerField(default=0, editable=False, help_text="0 none to 4 within a month.")
+    urgency = models.PositiveSmallIntegerField(default=0, editable=False, help_text="0 none to 5 within a month.")
+    unsure = models.BooleanField(default=False, editable=False)
+    guideline = models.CharField(
+        max_length=40, default="ico-2017-high", help_text="Key of the referral table that this exam is read by."
+    )
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+")
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
@@ -143,6 +148,7 @@ class Photograph(models.Model):
     thumbnail = models.FileField(max_length=200, upload_to=thumbnail_place, blank=True)
     quality = models.JSONField(null=True, blank=True)
 
+    withdrawn_at = models.DateTimeField(null=True, blank=True, help_text="When a person took it out of the exam.")
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+")
     via = models.CharField(max_length=20, help_text="The door it came by: web, api, dicom, folder.")
     created_at = models.DateTimeField(default=timezone.now, editable=False)
@@ -152,7 +158,13 @@ class Photograph(models.Model):
             models.Index(fields=["state", "nudged_at"], name="photograph_state"),
             models.Index(fields=["sha256"], name="photograph_sha256"),
         )
-        constraints = (models.UniqueConstraint(fields=["exam", "sha256"], name="photograph_once_an_exam"),)
+        constraints = (
+            models.UniqueConstraint(
+                fields=["exam", "sha256"],
+                condition=models.Q(withdrawn_at=None),
+                name="photograph_once_an_exam",
+            ),
+        )
 
     def __str__(self) -> str:
         return f"photograph {self.id}"

@@ -10,7 +10,7 @@ from django.utils import timezone
 from retineye.accounts.models import Organisation
 
 # Letters that Unicode does not take apart into a base letter and a mark.
-_PLAIN = str.maketrans({"ø": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "æ": "ae", "œ": "oe", "ı": "i", "ħ": "h"})
+_PLAIN = str.maketrans({"ø": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "æ": "ae", "œ": "oe", "ħ": "h"})
 
 
 def search_key(text: str) -> str:

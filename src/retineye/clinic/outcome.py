@@ -1,0 +1,105 @@
+"""From the rows of an exam to what its photographs say."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from uuid import UUID
+
+from retineye.clinic.guidelines import GUIDELINES
+from retineye.clinic.models import Absence, Exam, Photograph, State, Verdict
+from retineye.clinic.referral import (
+    EyeResult,
+    FieldOfView,
+    PatientResult,
+    Reading,
+    ReadingState,
+    eye_result,
+    patient_result,
+)
+from retineye.grading.result import Eye, Grade, Reason
+
+_STATES = {
+    State.WAITING: ReadingState.PENDING,
+    State.GRADING: ReadingState.PENDING,
+    State.GRADED: ReadingState.GRADED,
+    State.UNGRADABLE: ReadingState.UNGRADABLE,
+    State.FAILED: ReadingState.FAILED,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Pictured:
+    """A photograph and its latest verdict."""
+
+    photograph: Photograph
+    verdict: Verdict | None
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What the photographs of an exam say: of each eye, and of the patient."""
+
+    right: EyeResult
+    left: EyeResult
+    patient: PatientResult
+
+
+def pictured(exams: Iterable[UUID]) -> dict[UUID, list[Pictured]]:
+    """Give each exam's photographs with their latest verdicts, the oldest photograph first. Two queries."""
+    wanted = list(exams)
+    photographs = Photograph.objects.filter(exam__in=wanted, withdrawn_at=None).order_by("created_at", "id")
+    latest: dict[UUID, Verdict] = {}
+    verdicts = Verdict.objects.filter(photograph__exam__in=wanted, photograph__withdrawn_at=None)
+    for verdict in verdicts.order_by("attempt"):
+        latest[verdict.photograph_id] = verdict
+    found: dict[UUID, list[Pictured]] = {exam: [] for exam in wanted}
+    for photograph in photographs:
+        found[photograph.exam_id].append(Pictured(photograph, latest.get(photograph.pk)))
+    return found
+
+
+def pictures_of(exam: Exam) -> list[Pictured]:
+    """Give the exam's photographs with their latest verdicts, the oldest photograph first."""
+    return pictured([exam.pk])[exam.pk]
+
+
+def outcomes_of(exams: Iterable[Exam]) -> dict[UUID, Outcome]:
+    """Give the outcome of each exam, by its id. Two queries, however many exams."""
+    listed = list(exams)
+    pictures = pictured(exam.pk for exam in listed)
+    return {exam.pk: outcome(exam, pictures[exam.pk]) for exam in listed}
+
+
+def outcome_of(exam: Exam) -> Outcome:
+    """Give the outcome of one exam."""
+    return outcomes_of([exam])[exam.pk]
+
+
+def outcome(exam: Exam, pictures: Iterable[Pictured]) -> Outcome:
+    """Put the photographs of an exam together, by the table that the exam was opened with."""
+    pictures = list(pictures)
+    right = _eye(Eye.RIGHT, exam.right_absence, pictures)
+    left = _eye(Eye.LEFT, exam.left_absence, pictures)
+    return Outcome(right, left, patient_result(right, left, GUIDELINES[exam.guideline], exam.taken_on))
+
+
+def _eye(eye: Eye, absence: str, pictures: list[Pictured]) -> EyeResult:
+    readings = [_reading(one) for one in pictures if one.photograph.eye == eye.value]
+    no_eye = absence == Absence.NO_EYE
+    return eye_result(eye, readings, no_eye=no_eye, given_up=bool(absence) and not no_eye)
+
+
+def _reading(one: Pictured) -> Reading:
+    state = _STATES[State(one.photograph.state)]
+    field = FieldOfView(one.photograph.field)
+    verdict = one.verdict
+    if verdict is None or state not in (ReadingState.GRADED, ReadingState.UNGRADABLE):
+        return Reading(state, field)
+    return Reading(
+        state,
+        field,
+        grade=None if verdict.grade is None else Grade(verdict.grade),
+        uncertain=verdict.uncertain,
+        referable=bool(verdict.referable),
+        vision_threatening=bool(verdict.vision_threatening),
+        reasons=tuple(Reason(code) for code in verdict.reasons),
+    )

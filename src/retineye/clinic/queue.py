@@ -1,0 +1,71 @@
+"""Nudge workers. The row is the truth, a message only a nudge: the engine may lose, double or delay it.
+
+This is the one file that knows which engine carries the messages.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from uuid import UUID
+
+import structlog
+from django.db.models import Q, QuerySet
+from django_tasks import TaskResultStatus, task
+from django_tasks_db.models import DBTaskResult
+from django_tasks_db.utils import exclusive_transaction
+
+from retineye.clinic.grade import grade_photograph
+
+log = structlog.get_logger(__name__)
+
+QUEUE = "grading"
+_KEPT = timedelta(days=1)
+
+
+@task(queue_name=QUEUE)
+def grade(photograph_id: str) -> str:
+    """Grade the photograph that a message names, and say how it went."""
+    return grade_photograph(UUID(photograph_id)).value
+
+
+def enqueue(photograph_id: UUID) -> None:
+    """Tell the workers of a photograph. The message becomes visible with the caller's transaction."""
+    grade.enqueue(str(photograph_id))
+
+
+def announced(photograph_ids: Iterable[UUID]) -> set[UUID]:
+    """Give those of the photographs that a message still waits for.
+
+    A message that some worker holds does not count: whoever took it has claimed the photograph too, or is dead.
+    """
+    wanted = {str(photograph_id) for photograph_id in photograph_ids}
+    waiting = _messages().filter(status=TaskResultStatus.READY).values_list("args_kwargs", flat=True)
+    return {UUID(one["args"][0]) for one in waiting if one["args"][0] in wanted}
+
+
+def take_one(worker: str) -> bool:
+    """Take the message that has waited longest and do what it says; False where there is none."""
+    ready = DBTaskResult.objects.ready().filter(queue_name=QUEUE)
+    # Looked at without a lock first: an idle worker asks five times a second and must not hold up who writes.
+    if not ready.exists():
+        return False
+    with exclusive_transaction(ready.db):
+        message = ready.get_locked()
+        if message is None:
+            return False
+        message.claim(worker)
+    try:
+        message.set_successful(grade.func(*message.args_kwargs["args"]))
+    except Exception as exc:
+        log.exception("message_failed", message=str(message.pk))
+        message.set_failed(exc)
+    return True
+
+
+def forget(now: datetime) -> int:
+    """Drop messages that were dealt with, or were held by a worker that died, more than a day ago."""
+    old = Q(finished_at__lt=now - _KEPT) | Q(status=TaskResultStatus.RUNNING, started_at__lt=now - _KEPT)
+    return _messages().filter(old).delete()[0]
+
+
+def _messages() -> QuerySet[DBTaskResult]:
+    return DBTaskResult.objects.filter(queue_name=QUEUE)

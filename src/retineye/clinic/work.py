@@ -1,0 +1,67 @@
+"""The worker: take photographs from the queue one after another, and sweep between them."""
+
+import os
+import threading
+import time
+from dataclasses import dataclass, field
+
+import structlog
+from django.db import DatabaseError, connection
+from django.utils import timezone
+
+from retineye.clinic import queue
+from retineye.clinic.orphans import remove_orphans
+from retineye.clinic.sweep import sweep
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass
+class Worker:
+    """A loop that ends between two photographs when it is told to stop."""
+
+    name: str
+    parent: int | None = None
+    """Process id of the service that started this worker; when that is gone the worker ends too."""
+    idle_s: float = 0.2
+    sweep_every_s: float = 10.0
+    orphans_every_s: float = 3600.0
+    database_pause_s: float = 1.0
+    _stopping: threading.Event = field(default_factory=threading.Event)
+    _sweep_at: float = 0.0
+    _orphans_at: float = 0.0
+
+    def stop(self) -> None:
+        """Have the loop end after the photograph that it is at."""
+        self._stopping.set()
+
+    def run(self) -> None:
+        """Work until told to stop. A database that does not answer is asked again a moment later."""
+        log.info("worker_started", worker=self.name)
+        while not self._stopping.is_set() and not self._orphaned():
+            try:
+                self._sweep_when_due()
+                busy = queue.take_one(self.name)
+            except DatabaseError:
+                log.exception("database_refused", worker=self.name)
+                connection.close()
+                self._stopping.wait(self.database_pause_s)
+                continue
+            if not busy:
+                self._stopping.wait(self.idle_s)
+        log.info("worker_stopped", worker=self.name)
+
+    def _orphaned(self) -> bool:
+        return self.parent is not None and os.getppid() != self.parent
+
+    def _sweep_when_due(self) -> None:
+        now = time.monotonic()
+        if now >= self._sweep_at:
+            self._sweep_at = now + self.sweep_every_s
+            sweep(timezone.now())
+        if now >= self._orphans_at:
+            self._orphans_at = now + self.orphans_every_s
+            try:
+                remove_orphans(timezone.now())
+            except OSError:
+                log.exception("store_refused", worker=self.name)

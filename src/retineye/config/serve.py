@@ -1,0 +1,111 @@
+"""`retineye serve`: the web service and, beside it, one worker that is kept running."""
+
+import os
+import subprocess
+import sys
+import threading
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+import structlog
+from django.core.management import call_command
+from granian.constants import Interfaces
+from granian.server import Server
+
+from retineye.accounts.setup import first_run_link
+from retineye.clinic.checks import NO_PACK_STATUS, pack_status
+
+log = structlog.get_logger(__name__)
+
+LOCAL_HOSTS = ("127.0.0.1", "localhost", "::1")
+
+
+@dataclass
+class KeptWorker:
+    """A worker process that is started again when it ends by itself."""
+
+    pause_s: float = 1.0
+    """Between the end of a worker and its successor."""
+    no_pack_pause_s: float = 15.0
+    """The same where the worker found no pack that can be trusted."""
+    drain_s: float = 30.0
+    """So long a worker may finish the photograph in hand."""
+    _stopping: threading.Event = field(default_factory=threading.Event)
+    _process: subprocess.Popen[bytes] | None = None
+    _thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Start the worker and watch it."""
+        self._thread = threading.Thread(target=self._keep, name="kept-worker", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Let the worker finish its photograph, and end it."""
+        self._stopping.set()
+        if self._process is not None and self._process.poll() is None:
+            self._process.terminate()
+            with suppress(subprocess.TimeoutExpired):
+                self._process.wait(self.drain_s)
+            if self._process.poll() is None:
+                self._process.kill()
+        if self._thread is not None:
+            self._thread.join(5)
+
+    def _keep(self) -> None:
+        while not self._stopping.is_set():
+            self._process = subprocess.Popen(  # noqa: S603  our own program
+                [sys.executable, "-m", "django", "work", "--parent", str(os.getpid())], stdin=subprocess.DEVNULL
+            )
+            status = self._process.wait()
+            if self._stopping.is_set():
+                return
+            log.warning("worker_ended", status=status)
+            self._stopping.wait(self.no_pack_pause_s if status == NO_PACK_STATUS else self.pause_s)
+
+
+def say(text: str = "") -> None:
+    """Print a line for the person who started the service, at once."""
+    print(text, flush=True)
+
+
+def serve(host: str, port: int, *, worker: bool) -> None:
+    """Prepare database and static files, print what a person must know, and serve until told to stop."""
+    call_command("check", fail_level="ERROR")
+    call_command("migrate", interactive=False, verbosity=0)
+    call_command("createcachetable", verbosity=0)
+    call_command("collectstatic", interactive=False, verbosity=0, clear=False)
+    address = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+    _greet(address, host)
+    kept = KeptWorker()
+    if worker:
+        kept.start()
+    try:
+        server = Server(
+            "retineye.config.asgi:application",
+            address=host,
+            port=port,
+            interface=Interfaces.ASGI,
+            websockets=False,
+            log_enabled=False,
+            respawn_failed_workers=True,
+        )
+        server.serve()
+    finally:
+        kept.stop()
+
+
+def _greet(address: str, host: str) -> None:
+    say()
+    say(f"RetinEye: {address}/")
+    status = pack_status(fresh=True)
+    if not status.ok:
+        say(f"\n*** {status.message}")
+    elif status.pack_id:
+        say(f"Model pack: {status.pack_id}")
+    if host not in LOCAL_HOSTS and not os.environ.get("RETINEYE_ALLOWED_HOSTS"):
+        say("Set RETINEYE_ALLOWED_HOSTS to the names that browsers use for this machine, or they are turned away.")
+    link = first_run_link(address)
+    if link:
+        say("\nNobody is here yet. Open this link once to set up your clinic and its first administrator:")
+        say(f"  {link}")
+    say()
