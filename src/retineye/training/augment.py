@@ -1,0 +1,114 @@
+"""Vary training squares as cameras, operators and eyes vary them.
+
+Geometry is one warp from the kept square to the trained size, and colour one table for each channel: on two cores the
+network must not wait for its pictures.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+import cv2
+import numpy as np
+
+from retineye.grading.preprocess import InputSpec, normalise
+from retineye.training.data import MARGIN
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+def plain(square: "NDArray[np.uint8]", spec: InputSpec) -> "NDArray[np.float32]":
+    """Bring a kept square to the network's input without any change; shape (3, S, S)."""
+    return normalise(_warp(square, spec.size_px), spec)
+
+
+def vary(
+    square: "NDArray[np.uint8]", spec: InputSpec, rng: np.random.Generator, strength: float = 1.0
+) -> "NDArray[np.float32]":
+    """Bring a kept square to the network's input, varied; shape (3, S, S).
+
+    Parameters
+    ----------
+    square
+        RGB, shape (K, K, 3), uint8, with the margin that `data.keep_squares` gives it.
+    strength
+        Of colour, light and camera; 0 leaves rotation, flip, scale and shift alone.
+    """
+    picture = _warp(
+        square,
+        spec.size_px,
+        turn_deg=rng.uniform(-180, 180),
+        scale=float(np.exp(rng.uniform(-0.12, 0.12))),
+        shift=rng.uniform(-0.04, 0.04, 2),
+        flip=rng.random() < 0.5,
+    )
+    if strength > 0:
+        picture = _camera(_light(picture, rng, strength), rng, strength)
+    return normalise(picture, spec)
+
+
+def _warp(
+    square: "NDArray[np.uint8]",
+    size_px: int,
+    turn_deg: float = 0.0,
+    scale: float = 1.0,
+    shift: Any = (0.0, 0.0),
+    flip: bool = False,
+) -> "NDArray[np.uint8]":
+    kept = square.shape[0]
+    wanted = size_px * MARGIN
+    if kept > 1.3 * wanted:  # a warp alone would alias
+        square = cv2.resize(square, (round(wanted), round(wanted)), interpolation=cv2.INTER_AREA)
+        kept = square.shape[0]
+    matrix = cv2.getRotationMatrix2D((kept / 2 - 0.5, kept / 2 - 0.5), turn_deg, scale * wanted / kept)
+    if flip:
+        matrix[:, 0] *= -1
+        matrix[:, 2] -= matrix[:, 0] * (kept - 1)
+    matrix[:, 2] += (size_px - kept) / 2 + np.asarray(shift) * size_px
+    return cv2.warpAffine(square, matrix, (size_px, size_px), flags=cv2.INTER_LINEAR, borderValue=(0, 0, 0))
+
+
+def _light(picture: "NDArray[np.uint8]", rng: np.random.Generator, strength: float) -> "NDArray[np.uint8]":
+    """Vary exposure, contrast curve, colour cast, saturation and evenness; black stays black."""
+    ramp = np.arange(256, dtype=np.float32) / 255
+    tables = np.empty((256, 1, 3), np.uint8)
+    gain = np.exp(rng.normal(0, 0.20 * strength))
+    gamma = np.exp(rng.normal(0, 0.18 * strength))
+    for channel in range(3):
+        curve = ramp ** (gamma * np.exp(rng.normal(0, 0.10 * strength)))
+        tables[:, 0, channel] = np.clip(255 * gain * np.exp(rng.normal(0, 0.15 * strength)) * curve, 0, 255)
+    picture = cv2.LUT(picture, tables)
+    if rng.random() < 0.5:
+        amount = float(rng.uniform(-0.5, 0.3)) * strength
+        mixed = np.eye(3, dtype=np.float32) * (1 + amount) - amount / 3
+        picture = cv2.transform(picture, mixed)
+    if rng.random() < 0.4:
+        size = picture.shape[0]
+        axis = np.linspace(-1, 1, size, dtype=np.float32)
+        angle, depth = rng.uniform(0, 2 * np.pi), rng.uniform(0.1, 0.6) * strength
+        slope = 1 + depth * (np.cos(angle) * axis[None, :] + np.sin(angle) * axis[:, None]) / 1.4
+        picture = np.clip(picture * slope[:, :, None], 0, 255).astype(np.uint8)
+    return picture
+
+
+def _camera(picture: "NDArray[np.uint8]", rng: np.random.Generator, strength: float) -> "NDArray[np.uint8]":
+    """Vary resolution, focus, sensor noise and JPEG compression."""
+    size = picture.shape[0]
+    what = rng.random()
+    if what < 0.30 * strength:
+        small = int(size * rng.uniform(0.5, 0.95))
+        picture = cv2.resize(picture, (small, small), interpolation=cv2.INTER_AREA)
+        picture = cv2.resize(picture, (size, size), interpolation=cv2.INTER_LINEAR)
+    elif what < 0.45 * strength:
+        picture = cv2.GaussianBlur(picture, (0, 0), float(rng.uniform(0.3, 1.0)) * size / 320)
+    elif what < 0.60 * strength:
+        soft = cv2.GaussianBlur(picture, (0, 0), 2.0)
+        picture = cv2.addWeighted(picture, 1.6, soft, -0.6, 0)
+    if rng.random() < 0.2 * strength:
+        noise = rng.normal(0, rng.uniform(1, 6), picture.shape[:2]).astype(np.float32)
+        lit = picture.max(axis=2) > 0
+        picture = np.where(lit[:, :, None], np.clip(picture + noise[:, :, None], 1, 255), 0).astype(np.uint8)
+    if rng.random() < 0.3 * strength:
+        _, data = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(35, 95))])
+        decoded = cv2.imdecode(data, cv2.IMREAD_COLOR)
+        picture = np.asarray(decoded, np.uint8)
+    return picture

@@ -1,0 +1,106 @@
+"""Read the one small file that a training run is made from."""
+
+import hashlib
+import tomllib
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any, Self
+
+
+class ConfigError(Exception):
+    """The config file can not be used; the message says which key and why."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingConfig:
+    """All that decides a training run; each field is a key of the TOML file."""
+
+    id: str
+    """Id of the pack that the run makes."""
+    sets: tuple[str, ...]
+    """Data sets (the `dataset` column) that are trained on."""
+    size_px: int
+    """Side of the square that the network is served."""
+    schedule: tuple[tuple[int, int], ...]
+    """Pairs of (epochs, size in px), in order: small pictures first make the early epochs cheap."""
+    seed: int = 7
+    backbone: str = "tf_efficientnet_lite0"
+    """Name of a timm network."""
+    weights: str = "imagenet"
+    """`imagenet` (from an installed package), `timm` (timm's own download), `none`, or a checkpoint's path."""
+    head: str = "classes"
+    """`classes` (five logits) or `regression` (one number with cut points, as the first RetinEye had)."""
+    holdout: float = 0.15
+    """Share of the training patients that are kept for calibration and never trained on."""
+    batch: int = 32
+    learning_rate: float = 1e-3
+    weight_decay: float = 0.02
+    label_smoothing: float = 0.05
+    ordinal: float = 0.5
+    """Weight of the squared error of the expected grade, beside cross-entropy."""
+    dropout: float = 0.2
+    ema: float = 0.998
+    """Decay of the averaged weights that are validated and shipped, for each step."""
+    strength: float = 1.0
+    """Strength of the colour and camera augmentation; 0 leaves only rotation, flip and scale."""
+    set_weights: dict[str, float] = field(default_factory=dict)
+    """How often a set is drawn, relative to the square root of its size; 1 where not named."""
+    licence: str = "See data sets"
+    intended_use: str = ""
+    limits: tuple[str, ...] = ()
+    sha256: str = ""
+    """Of the file's bytes; not a key."""
+
+    @property
+    def epochs(self) -> int:
+        """Give the number of passes over the training photographs."""
+        return sum(epochs for epochs, _ in self.schedule)
+
+    def size_at(self, epoch: int) -> int:
+        """Give the size in px that the epoch (from 0) trains at."""
+        for epochs, size in self.schedule:
+            if epoch < epochs:
+                return size
+            epoch -= epochs
+        return self.schedule[-1][1]
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """Read a TOML file.
+
+        Raises
+        ------
+        ConfigError
+            The file is not there or no TOML, a key is unknown or missing, or a value is out of range.
+        """
+        try:
+            raw = path.read_bytes()
+            table: dict[str, Any] = tomllib.loads(raw.decode())
+        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as exc:
+            raise ConfigError(f"{path} can not be read as TOML: {exc}.") from exc
+        known = {f.name for f in fields(cls)} - {"sha256"}
+        if unknown := sorted(set(table) - known):
+            raise ConfigError(f"{path}: unknown key {', '.join(unknown)}. Known: {', '.join(sorted(known))}.")
+        for key in ("sets", "limits"):
+            if key in table:
+                table[key] = tuple(table[key])
+        try:
+            table["schedule"] = tuple((int(epochs), int(size)) for epochs, size in table["schedule"])
+            config = cls(**table, sha256=hashlib.sha256(raw).hexdigest())
+        except (KeyError, TypeError, ValueError) as exc:
+            raise ConfigError(f"{path}: {exc}.") from exc
+        config._check(path)
+        return config
+
+    def _check(self, path: Path) -> None:
+        wrong = {
+            "schedule": not self.schedule or any(e < 1 or s < 32 for e, s in self.schedule),
+            "sets": not self.sets,
+            "size_px": self.size_px < 32,
+            "holdout": not 0 < self.holdout < 0.5,
+            "batch": self.batch < 2,
+            "head": self.head not in ("classes", "regression"),
+            "ema": not 0 <= self.ema < 1,
+        }
+        if bad := [key for key, is_wrong in wrong.items() if is_wrong]:
+            raise ConfigError(f"{path}: {', '.join(bad)} out of range (see docs/training.md).")

@@ -1,0 +1,255 @@
+"""Train a network: one pass after another, averaged weights, a checkpoint after each, resumable at any."""
+
+import copy
+import json
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch.utils.data import DataLoader, Dataset, WeightedRandomSampler
+
+from retineye.grading.preprocess import InputSpec
+from retineye.training.augment import plain, vary
+from retineye.training.config import TrainingConfig
+from retineye.training.data import Row
+from retineye.training.loss import class_loss, regression_loss
+from retineye.training.metrics import quadratic_kappa
+from retineye.training.network import GradingNetwork
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a run is; handed out a few times a minute."""
+
+    epoch: int
+    epochs: int
+    size_px: int
+    images: int
+    """Photographs seen in this epoch."""
+    images_in_epoch: int
+    images_per_s: float
+    loss: float
+    left_s: float
+    """Time left to the end of training, guessed from the speed at each size."""
+
+
+class Squares(Dataset[tuple[torch.Tensor, int]]):
+    """Squares with their grades, varied or plain."""
+
+    def __init__(
+        self, squares: "NDArray[np.uint8]", index: "NDArray[np.int64]", grades: "NDArray[np.int64]", spec: InputSpec,
+        *, seed: int | None = None, strength: float = 1.0,
+    ) -> None:  # fmt: skip
+        """Take squares[index[i]] as item i; `seed` None leaves them plain."""
+        self.squares, self.index, self.grades, self.spec = squares, index, grades, spec
+        self.seed, self.strength, self.drawn = seed, strength, 0
+
+    def __len__(self) -> int:
+        """Give the number of photographs."""
+        return len(self.index)
+
+    def __getitem__(self, item: int) -> tuple[torch.Tensor, int]:
+        """Give the network's input, shape (3, S, S), and the grade."""
+        square = np.ascontiguousarray(self.squares[self.index[item]])
+        if self.seed is None:
+            picture = plain(square, self.spec)
+        else:
+            self.drawn += 1
+            picture = vary(square, self.spec, np.random.default_rng((self.seed, self.drawn, item)), self.strength)
+        return torch.from_numpy(picture), int(self.grades[self.index[item]])
+
+
+def sampling_weights(rows: Sequence[Row], set_weights: dict[str, float]) -> "NDArray[np.float64]":
+    """Give how often each row is drawn; sums to 1.
+
+    Within a set, grades are drawn by the square root of their count; sets by the square root of their size. A set in
+    which few grades occur would otherwise teach its camera as a sign of them.
+    """
+    cells: dict[tuple[str, int], int] = {}
+    sets: dict[str, int] = {}
+    for row in rows:
+        cells[row.dataset, int(row.grade or 0)] = cells.get((row.dataset, int(row.grade or 0)), 0) + 1
+        sets[row.dataset] = sets.get(row.dataset, 0) + 1
+    roots = {name: sum(n**0.5 for (s, _), n in cells.items() if s == name) for name in sets}
+    weights = np.array(
+        [
+            set_weights.get(row.dataset, 1.0)
+            * sets[row.dataset] ** 0.5
+            / (roots[row.dataset] * cells[row.dataset, int(row.grade or 0)] ** 0.5)
+            for row in rows
+        ]
+    )
+    return weights / weights.sum()
+
+
+def logits_of(
+    network: GradingNetwork, squares: "NDArray[np.uint8]", index: "NDArray[np.int64]", spec: InputSpec, batch: int = 32
+) -> "NDArray[np.float32]":
+    """Give the network's logits for plain squares; shape (len(index), outputs)."""
+    network.eval()
+    parts: list[NDArray[np.float32]] = []
+    with torch.inference_mode():
+        for start in range(0, len(index), batch):
+            pictures = np.stack([plain(np.ascontiguousarray(squares[i]), spec) for i in index[start : start + batch]])
+            tensor = torch.from_numpy(pictures).to(memory_format=torch.channels_last)
+            parts.append(network(tensor)[0].float().numpy())
+    return np.concatenate(parts)
+
+
+class Trainer:
+    """One training run over kept squares."""
+
+    def __init__(
+        self, config: TrainingConfig, network: GradingNetwork, spec: InputSpec, folder: Path,
+        on_progress: Callable[[Progress], None] | None = None,
+    ) -> None:  # fmt: skip
+        """Prepare optimiser and averaged weights; `folder` takes checkpoint.pt and metrics.jsonl."""
+        self.config, self.spec, self.folder, self.on_progress = config, spec, folder, on_progress
+        self.network = network.to(memory_format=torch.channels_last)
+        self.averaged = copy.deepcopy(network).requires_grad_(requires_grad=False)
+        decay = [p for p in network.parameters() if p.ndim > 1]
+        plain_ones = [p for p in network.parameters() if p.ndim <= 1]
+        self.optimiser = torch.optim.AdamW(
+            [{"params": decay, "weight_decay": config.weight_decay}, {"params": plain_ones, "weight_decay": 0.0}],
+            lr=config.learning_rate,
+        )
+        self.speeds: dict[int, float] = {}
+        self.step = 0
+
+    def fit(
+        self, squares: "NDArray[np.uint8]", rows: Sequence[Row], train: "NDArray[np.int64]",
+        held: "NDArray[np.int64]", resume: bool = False,
+    ) -> None:  # fmt: skip
+        """Train for all epochs; after each, validate the averaged weights on `held` and write a checkpoint."""
+        grades = np.array([-1 if row.grade is None else row.grade for row in rows], np.int64)
+        first = self._resume() if resume else 0
+        weights = torch.from_numpy(sampling_weights([rows[i] for i in train], self.config.set_weights))
+        steps_in_epoch = len(train) // self.config.batch
+        total = steps_in_epoch * self.config.epochs
+        for epoch in range(first, self.config.epochs):
+            torch.manual_seed(self.config.seed * 1000 + epoch)
+            size = self.config.size_at(epoch)
+            spec = InputSpec(size, self.spec.gain, self.spec.clip, self.spec.mask)
+            items = Squares(
+                squares, train, grades, spec,
+                seed=self.config.seed * 100_000 + epoch, strength=self.config.strength,
+            )  # fmt: skip
+            loader = DataLoader(
+                items, self.config.batch, drop_last=True, num_workers=1, prefetch_factor=3,
+                sampler=WeightedRandomSampler(weights, steps_in_epoch * self.config.batch),
+            )  # fmt: skip
+            began = time.monotonic()
+            loss = self._epoch(loader, epoch, size, total)
+            measured = self._validate(squares, grades, held)
+            self._checkpoint(epoch + 1, {"loss": loss, "size_px": size, "seconds": time.monotonic() - began} | measured)
+
+    def _epoch(self, loader: "DataLoader[tuple[torch.Tensor, int]]", epoch: int, size: int, total: int) -> float:
+        self.network.train()
+        began, told, mean_loss = time.monotonic(), 0.0, 0.0
+        for done, (pictures, grades) in enumerate(loader, start=1):
+            self._set_rate(self.step / total)
+            pictures = pictures.to(memory_format=torch.channels_last)
+            with torch.autocast("cpu", dtype=torch.bfloat16):
+                logits, _ = self.network(pictures)
+            loss = self._loss(logits.float(), grades)
+            self.optimiser.zero_grad(set_to_none=True)
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(self.network.parameters(), 5.0)
+            self.optimiser.step()
+            self.step += 1
+            self._average()
+            mean_loss += (loss.item() - mean_loss) / done
+            now = time.monotonic()
+            if now - told > 5 or done == len(loader):
+                told = now
+                self._tell(epoch, size, done, len(loader), now - began, mean_loss)
+        return mean_loss
+
+    def _loss(self, logits: torch.Tensor, grades: torch.Tensor) -> torch.Tensor:
+        if self.config.head == "regression":
+            return regression_loss(logits, grades)
+        return class_loss(logits, grades, self.config.label_smoothing, self.config.ordinal)
+
+    def _set_rate(self, share: float) -> None:
+        """Warm up over the first twentieth, then fall along a cosine to a hundredth."""
+        factor = share / 0.05 if share < 0.05 else 0.01 + 0.99 * 0.5 * (1 + np.cos(np.pi * (share - 0.05) / 0.95))
+        for group in self.optimiser.param_groups:
+            group["lr"] = self.config.learning_rate * float(factor)
+
+    @torch.no_grad()
+    def _average(self) -> None:
+        decay = min(self.config.ema, (1 + self.step) / (10 + self.step))
+        for kept, new in zip(self.averaged.state_dict().values(), self.network.state_dict().values(), strict=True):
+            if kept.dtype.is_floating_point:
+                kept.lerp_(new, 1 - decay)
+            else:
+                kept.copy_(new)
+
+    def _tell(self, epoch: int, size: int, done: int, steps: int, passed_s: float, loss: float) -> None:
+        batch = self.config.batch
+        self.speeds[size] = done * batch / passed_s
+        left = (steps - done) * batch / self.speeds[size]
+        for later in range(epoch + 1, self.config.epochs):
+            at = self.config.size_at(later)
+            # A size not yet seen is guessed by its area.
+            speed = self.speeds.get(at, self.speeds[size] * (size / at) ** 2)
+            left += steps * batch / speed
+        if self.on_progress:
+            self.on_progress(
+                Progress(
+                    epoch + 1, self.config.epochs, size, done * batch, steps * batch, self.speeds[size], loss, left
+                )
+            )
+
+    def _validate(
+        self, squares: "NDArray[np.uint8]", grades: "NDArray[np.int64]", held: "NDArray[np.int64]"
+    ) -> dict[str, Any]:
+        logits = logits_of(self.averaged, squares, held, self.spec)
+        truth = grades[held]
+        if self.config.head == "regression":
+            expected = logits[:, 0].astype(np.float64)
+        else:
+            chances = np.exp(logits - logits.max(axis=1, keepdims=True))
+            chances /= chances.sum(axis=1, keepdims=True)
+            expected = chances @ np.arange(5)
+        guess = np.clip(np.rint(expected), 0, 4).astype(np.int64)
+        return {
+            "held_n": len(held),
+            "held_accuracy": float((guess == truth).mean()),
+            "held_kappa": float(quadratic_kappa(truth, guess)),
+        }
+
+    def _checkpoint(self, epochs_done: int, metrics: dict[str, Any]) -> None:
+        with (self.folder / "metrics.jsonl").open("a", encoding="utf-8") as stream:
+            stream.write(json.dumps({"epoch": epochs_done} | metrics) + "\n")
+        state = {
+            "epochs_done": epochs_done,
+            "step": self.step,
+            "config_sha256": self.config.sha256,
+            "network": self.network.state_dict(),
+            "averaged": self.averaged.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+        }
+        fresh = self.folder / "checkpoint.new"
+        torch.save(state, fresh)
+        fresh.replace(self.folder / "checkpoint.pt")  # a run that dies while writing keeps the one before
+
+    def _resume(self) -> int:
+        path = self.folder / "checkpoint.pt"
+        if not path.is_file():
+            return 0
+        state = torch.load(path, map_location="cpu", weights_only=True)
+        if state["config_sha256"] != self.config.sha256:
+            raise ValueError(f"{path} was made from another config; start a new run folder.")
+        self.network.load_state_dict(state["network"])
+        self.averaged.load_state_dict(state["averaged"])
+        self.optimiser.load_state_dict(state["optimiser"])
+        self.step = int(state["step"])
+        return int(state["epochs_done"])

