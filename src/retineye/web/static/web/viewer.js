@@ -6,9 +6,19 @@
   const LOCKED_KEYS = new Set(["r", "R", "f", "F"]);
   const stages = new WeakMap();
 
+  // OpenSeadragon adds an inline style unless it finds its own; the page's policy forbids inline styles.
+  const quietStyles = () => {
+    if (document.querySelector("style[data-openseadragon-mobile-css]")) return;
+    // An element of that name in no namespace: found by the library, and no style sheet to the browser.
+    const mark = document.createElementNS(null, "style");
+    mark.setAttribute("data-openseadragon-mobile-css", "");
+    document.head.append(mark);
+  };
+
   const open = (stage) => {
     if (stages.has(stage)) return;
     const view = stage.querySelector(".stage-view");
+    quietStyles();
     const preview = view.querySelector(".stage-photo");
     const heat = view.querySelector(".stage-heat");
     const viewer = window.OpenSeadragon({

@@ -1,0 +1,1 @@
+"""The pages: show and accept, nothing else."""

@@ -1,0 +1,101 @@
+"""What people type, checked for form; whether it may be done is decided further down."""
+
+from django import forms
+from django.contrib.auth.password_validation import password_validators_help_texts
+from django.utils import timezone
+
+from retineye.accounts.models import Role
+from retineye.clinic.models import Absence, Eye, Field
+
+
+class NewPassword(forms.Form):
+    """A name and a password of one's own."""
+
+    full_name = forms.CharField(
+        label="Your name", max_length=200, widget=forms.TextInput(attrs={"autocomplete": "name"})
+    )
+    password = forms.CharField(
+        label="Password", strip=False, widget=forms.PasswordInput(attrs={"autocomplete": "new-password"})
+    )
+
+    def __init__(self, *args: object, **kwargs: object) -> None:
+        super().__init__(*args, **kwargs)  # type: ignore[arg-type]
+        self.fields["password"].help_text = " ".join(password_validators_help_texts())
+
+
+class FirstRun(NewPassword):
+    """The clinic and its first administrator."""
+
+    clinic_name = forms.CharField(label="Name of the clinic", max_length=200)
+    email = forms.EmailField(
+        label="E-mail address",
+        help_text="You sign in with it.",
+        widget=forms.EmailInput(attrs={"autocomplete": "email"}),
+    )
+    field_order = ("clinic_name", "full_name", "email", "password")
+
+
+class InvitationForm(forms.Form):
+    """Whom to invite, and as what."""
+
+    email = forms.EmailField(label="E-mail address", widget=forms.EmailInput(attrs={"autocomplete": "off"}))
+    role = forms.ChoiceField(label="Role", choices=Role.choices, initial=Role.TECHNICIAN)
+
+
+class PatientForm(forms.Form):
+    """A new patient."""
+
+    name = forms.CharField(label="Name", max_length=200, widget=forms.TextInput(attrs={"autocomplete": "off"}))
+    birth_date = forms.DateField(
+        label="Date of birth", required=False, widget=forms.DateInput(attrs={"type": "date", "autocomplete": "off"})
+    )
+    birth_year = forms.IntegerField(
+        label="or year of birth", required=False, min_value=1890, help_text="Where only the year is known."
+    )
+    local_id = forms.CharField(
+        label="Clinic's own number",
+        max_length=60,
+        required=False,
+        widget=forms.TextInput(attrs={"autocomplete": "off"}),
+    )
+    another = forms.BooleanField(required=False, widget=forms.HiddenInput())
+
+    def clean(self) -> dict[str, object]:
+        """Hold the two ways to state an age against each other and the calendar."""
+        cleaned: dict[str, object] = super().clean() or {}
+        born, year, now = cleaned.get("birth_date"), cleaned.get("birth_year"), timezone.localdate()
+        if born and born > now:  # type: ignore[operator]
+            self.add_error("birth_date", "This date is in the future.")
+        if year and year > now.year:  # type: ignore[operator]
+            self.add_error("birth_year", "This year is in the future.")
+        if not born and not year and not self.errors:
+            self.add_error("birth_date", "Give the date of birth, or the year where only that is known.")
+        return cleaned
+
+
+class UploadForm(forms.Form):
+    """One photograph for one lane. The file itself is judged by the intake."""
+
+    eye = forms.ChoiceField(choices=Eye.choices)
+    field = forms.ChoiceField(choices=Field.choices, required=False)
+    confirmed_other_patient = forms.BooleanField(required=False)
+    photograph = forms.FileField(allow_empty_file=True)
+
+
+class ExamForm(forms.Form):
+    """A new exam: when its photographs were taken."""
+
+    taken_on = forms.DateField(label="Photographs of", required=False)
+
+
+class FieldForm(forms.Form):
+    """What a photograph is centred on."""
+
+    field = forms.ChoiceField(choices=Field.choices)
+
+
+class AbsenceForm(forms.Form):
+    """Why an eye has no photograph; no reason takes it back."""
+
+    eye = forms.ChoiceField(choices=Eye.choices)
+    absence = forms.ChoiceField(choices=[("", ""), *Absence.choices], required=False)

@@ -1,0 +1,183 @@
+"""What the templates of an exam show: the rows and results put into words, nothing decided anew."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+from retineye.clinic.failures import failure_text
+from retineye.clinic.guidelines import FINDING_OF, Finding
+from retineye.clinic.models import Exam, Eye, Field, Photograph, State, Verdict
+from retineye.clinic.outcome import Outcome, Pictured
+from retineye.clinic.referral import Conclusion, EyeResult, EyeStatus, PatientResult
+from retineye.grading.result import GRADE_NAMES, REASONS, Grade, Reason
+
+_SEVERITY: Final = {finding: grade for grade, finding in FINDING_OF.items()} | {Finding.DME_SUSPECTED: Grade.SEVERE}
+_QUIET: Final = (Conclusion.EMPTY, Conclusion.PENDING)
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """The probability of one grade."""
+
+    grade: int
+    name: str
+    probability: float
+    """0-1."""
+    top: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """One photograph in its lane."""
+
+    pk: UUID
+    state: str
+    eye: str
+    other_eye: str
+    field: str
+    field_key: str
+    seen: str
+    """Changes when there is something new to show."""
+    quality_known: bool
+    headline: str
+    """Why there is no grade; empty where there is one, or may still be."""
+    advice: str
+    other_reasons: tuple[str, ...]
+    bars: tuple[Bar, ...]
+    seconds: float
+    has_thumbnail: bool
+    sent_at: datetime
+    verdict: Verdict | None
+
+    @property
+    def html_id(self) -> str:
+        """Give the id of the card's element."""
+        return f"photograph-{self.pk}"
+
+    @property
+    def title(self) -> str:
+        """Name the photograph for who can not see it."""
+        return f"Photograph of the {self.eye.lower()}, {self.field.lower()}"
+
+    @property
+    def final(self) -> bool:
+        """Say whether nothing more will come."""
+        return State(self.state).final
+
+
+def card(photograph: Photograph, verdict: Verdict | None) -> Card:
+    """Put one photograph and its latest verdict into words."""
+    state = State(photograph.state)
+    headline, advice = "", ""
+    others: tuple[str, ...] = ()
+    if state is State.FAILED:
+        failure = failure_text(photograph.failure)
+        headline, advice = failure.label, failure.advice
+    elif state is State.UNGRADABLE and verdict is not None:
+        reasons = [REASONS[Reason(code)] for code in verdict.reasons]
+        headline, advice = reasons[0] if reasons else ("Not gradable", "Take it again.")
+        others = tuple(label for label, _ in reasons[1:])
+    return Card(
+        pk=photograph.pk,
+        state=state.value,
+        eye=Eye(photograph.eye).label,
+        other_eye="left" if photograph.eye == Eye.RIGHT else "right",
+        field="" if photograph.field == Field.UNKNOWN else Field(photograph.field).label,
+        field_key=photograph.field,
+        seen=f"{state.value}{'+quality' if photograph.quality and not state.final else ''}",
+        quality_known=bool(photograph.quality),
+        headline=headline,
+        advice=advice,
+        other_reasons=others,
+        bars=_bars(verdict),
+        seconds=float((verdict.timings if verdict else {}).get("total", 0.0)),
+        has_thumbnail=bool(photograph.thumbnail),
+        sent_at=photograph.created_at,
+        verdict=verdict,
+    )
+
+
+def _bars(verdict: Verdict | None) -> tuple[Bar, ...]:
+    if verdict is None or verdict.probabilities is None:
+        return ()
+    tallest = max(verdict.probabilities)
+    return tuple(
+        Bar(grade.value, GRADE_NAMES[grade], probability, top=probability == tallest)
+        for grade, probability in zip(Grade, verdict.probabilities, strict=True)
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Poll:
+    """When a page asks after a photograph again: soon at first, then ever more seldom."""
+
+    asked: int = 0
+    """How often it has asked already."""
+
+    @property
+    def delay_ms(self) -> int:
+        """Give the time to wait before asking: 0.3 s, then 0.5 s ten times, slowing to 2 s."""
+        return 300 if self.asked == 0 else min(500 + 250 * max(0, self.asked - 10), 2000)
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """One eye: its photographs, the newest first, and what they say together."""
+
+    eye: str
+    title: str
+    result: EyeResult
+    cards: tuple[Card, ...]
+    absence: str
+
+    @property
+    def ask_absence(self) -> bool:
+        """Say whether a reason for the lack of a good photograph is worth asking for."""
+        return bool(self.absence) or not (self.result.readable or self.result.status is EyeStatus.PENDING)
+
+
+def lanes(exam: Exam, outcome: Outcome, pictures: Iterable[Pictured]) -> tuple[Lane, Lane]:
+    """Give the two lanes, the patient's right eye first: it is on the left, as the clinician faces the patient."""
+    pictures = sorted(pictures, key=lambda one: one.photograph.created_at, reverse=True)
+
+    def lane(eye: Eye, result: EyeResult, absence: str) -> Lane:
+        mine = tuple(card(one.photograph, one.verdict) for one in pictures if one.photograph.eye == eye)
+        return Lane(eye.value, eye.label, result, mine, absence)
+
+    return (
+        lane(Eye.RIGHT, outcome.right, exam.right_absence),
+        lane(Eye.LEFT, outcome.left, exam.left_absence),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """The patient's result, as the panel at the top shows it."""
+
+    result: PatientResult
+    tone: str
+    """CSS class of the panel's colour."""
+    why: str
+    refers: bool
+
+
+def panel(result: PatientResult) -> Panel:
+    """Put the patient's result into the panel's shape."""
+    if result.finding is not None:
+        tone = f"g-{_SEVERITY[result.finding].value}"
+    else:
+        tone = "g-wait" if result.conclusion in _QUIET else "g-doubt"
+    return Panel(result, tone, _why(result), refers=result.conclusion is Conclusion.REFER)
+
+
+def _why(result: PatientResult) -> str:
+    # The sentence begins with the headline and, where there is one, the day; the panel shows both already.
+    rest = result.sentence.removeprefix(result.headline)
+    if rest.startswith("."):
+        rest = rest[1:]
+    elif rest != result.sentence:
+        rest = rest.partition(": ")[2]
+    rest = rest.strip()
+    return rest[:1].upper() + rest[1:]

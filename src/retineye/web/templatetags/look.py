@@ -1,0 +1,142 @@
+"""Small pieces of the look for templates: icons, severity steps, bars, the shell's own questions."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from django import template
+from django.http import HttpRequest
+from django.templatetags.static import static
+from django.utils import timezone
+from django.utils.dateformat import format as date_format
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+
+from retineye.accounts.models import Role
+from retineye.accounts.policy import Person, Right, allowed, membership_of
+from retineye.clinic import checks
+from retineye.clinic.models import Patient
+
+register = template.Library()
+
+
+@register.simple_tag
+def icon(name: str) -> SafeString:
+    """Draw one icon of the sprite; it repeats a word and is silent to screen readers."""
+    place = f"{static('vendor/lucide/icons.svg')}#{name}"
+    return format_html('<svg class="icon" aria-hidden="true" focusable="false"><use href="{}"></use></svg>', place)
+
+
+@register.simple_tag
+def steps(grade: int, size: str = "") -> SafeString:
+    """Draw the severity 0-4 as five steps, `grade + 1` of them filled; the word stands beside it."""
+    cells = format_html_join("", '<i class="{}"></i>', (("f" if step <= grade else "",) for step in range(5)))
+    return format_html('<span class="steps {}" aria-hidden="true">{}</span>', f"steps-{size}" if size else "", cells)
+
+
+@register.simple_tag
+def meter(probability: float, grade: int) -> SafeString:
+    """Draw a probability 0-1 as a bar in the colour of its grade. An SVG: the page's policy forbids inline styles."""
+    return format_html(
+        '<svg class="meter g-{}" viewBox="0 0 100 6" preserveAspectRatio="none" aria-hidden="true">'
+        '<rect width="{}" height="6"></rect></svg>',
+        grade,
+        f"{100 * probability:.1f}",
+    )
+
+
+@register.filter
+def percent(probability: float) -> str:
+    """Write a probability 0-1 in whole percent; what is neither 0 nor 1 never reads as if it were."""
+    if 0 < probability < 0.01:
+        return "< 1 %"
+    if 0.99 < probability < 1:
+        return "> 99 %"
+    return f"{100 * probability:.0f} %"
+
+
+@register.filter
+def seconds(duration_s: float) -> str:
+    """Write a short duration in seconds."""
+    return f"{duration_s:.2f} s"
+
+
+@register.filter
+def waited(since: datetime) -> str:
+    """Write how long ago a moment was, in the largest unit that fits: 40 min, 3 h, 2 days."""
+    minutes = int((timezone.now() - since).total_seconds() // 60)
+    if minutes < 1:
+        return "just now"
+    if minutes < 60:
+        return f"{minutes} min"
+    if minutes < 48 * 60:
+        return f"{minutes // 60} h"
+    return f"{minutes // (24 * 60)} days"
+
+
+@register.filter
+def born(patient: Patient) -> str:
+    """Write the date of birth, or the year where only that is known."""
+    if patient.birth_date:
+        return date_format(patient.birth_date, "j M Y")
+    return str(patient.birth_year or "not known")
+
+
+@register.filter
+def age_of(patient: Patient) -> str:
+    """Write the age in whole years today; from the year of birth alone it may be one less."""
+    today = timezone.localdate()
+    if patient.birth_date:
+        had = (today.month, today.day) >= (patient.birth_date.month, patient.birth_date.day)
+        years = today.year - patient.birth_date.year - (not had)
+        return f"{years} years" if years != 1 else "1 year"
+    return f"about {today.year - patient.birth_year} years" if patient.birth_year else "age not known"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where the person stands: for the bar at the top."""
+
+    clinic: str
+    role: str
+    may_invite: bool
+    may_read_audit: bool
+    may_add: bool
+
+
+@register.simple_tag
+def place_of(user: Person) -> Place | None:
+    """Give the person's clinic, role and rights, or None for who has none."""
+    membership = membership_of(user)
+    if membership is None:
+        return None
+    return Place(
+        clinic=membership.organisation.name,
+        role=Role(membership.role).label,
+        may_invite=allowed(user, Right.INVITE),
+        may_read_audit=allowed(user, Right.READ_AUDIT),
+        may_add=allowed(user, Right.ADD_PATIENT),
+    )
+
+
+@register.simple_tag
+def pack_status() -> checks.PackStatus:
+    """Say whether the model pack can be trusted."""
+    return checks.pack_status()
+
+
+@register.simple_tag(takes_context=True)
+def here(context: template.Context, *names: str) -> SafeString:
+    """Mark a link of the bar as the current one, if the route's name begins with one of the names."""
+    request: HttpRequest = context["request"]
+    name = (request.resolver_match.url_name or "") if request.resolver_match else ""
+    return SafeString(' aria-current="page"' if name.startswith(names) else "")
+
+
+@register.filter
+def as_notice(errors: list[str]) -> SafeString:
+    """Draw a form's own errors as one notice; nothing when there are none."""
+    if not errors:
+        return SafeString("")
+    sentences = format_html_join(" ", "{}", ((sentence,) for sentence in errors))
+    box = '<div class="notice notice-error" role="alert">{}<span>{}</span></div>'
+    return format_html(box, icon("triangle-alert"), sentences)
