@@ -1,0 +1,105 @@
+"""Run the network of a model pack with ONNX Runtime."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+import onnxruntime
+
+from retineye.grading.errors import BadCardError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+_CLASSES: Final = 5
+_ERRORS_ONLY: Final = 3
+
+
+@dataclass(frozen=True, slots=True)
+class RawOutputs:
+    """What the network says of one photograph."""
+
+    logits: "NDArray[np.float32]"
+    """Shape (5,), float32, not calibrated."""
+    features: "NDArray[np.float32]"
+    """Shape (C, h, w), float32: the map that the logits are pooled from."""
+
+
+class Network:
+    """One ONNX Runtime session; it may be used by several threads."""
+
+    def __init__(
+        self,
+        model: bytes | Path | str,
+        *,
+        threads: int = 2,
+        providers: Sequence[str] = ("CPUExecutionProvider",),
+        logits: str = "logits",
+        features: str = "features",
+    ) -> None:
+        """Open the network and try it once on a black picture.
+
+        Parameters
+        ----------
+        model
+            The ONNX file, or its bytes.
+        threads
+            Threads for one run; never more than there are cores.
+        providers
+            ONNX Runtime's execution providers, the preferred first.
+        logits, features
+            Names of the two outputs.
+
+        Raises
+        ------
+        BadCardError
+            The file is no network, or its input or outputs are not what is expected.
+        """
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.inter_op_num_threads = 1
+        options.log_severity_level = _ERRORS_ONLY
+        try:
+            self._session = onnxruntime.InferenceSession(
+                model if isinstance(model, bytes) else str(model), options, providers=list(providers)
+            )
+        except Exception as exc:  # ONNX Runtime's errors have no common base of their own
+            raise BadCardError(f"The network can not be opened: {exc}") from exc
+        inputs = self._session.get_inputs()
+        shape = inputs[0].shape if len(inputs) == 1 else None
+        if not shape or len(shape) != 4 or shape[1] != 3 or shape[2] != shape[3] or not isinstance(shape[2], int):
+            raise BadCardError(f"The network's input must have the shape (1, 3, S, S), not {shape}.")
+        self._input = inputs[0].name
+        self._outputs = (logits, features)
+        self.size_px: int = shape[2]
+        """Side of the square picture that the network takes."""
+        blank = self.run(np.zeros((1, 3, self.size_px, self.size_px), np.float32))
+        if blank.logits.shape != (_CLASSES,) or blank.features.ndim != 3:
+            raise BadCardError(
+                f"The network's outputs have the shapes {blank.logits.shape} and {blank.features.shape}, "
+                f"not ({_CLASSES},) and (C, h, w)."
+            )
+        self.feature_channels: int = blank.features.shape[0]
+
+    def run(self, tensor: "NDArray[np.float32]") -> RawOutputs:
+        """Run one photograph through the network.
+
+        Parameters
+        ----------
+        tensor
+            Shape (1, 3, S, S), float32, as `preprocess` gives it.
+
+        Raises
+        ------
+        BadCardError
+            The network does not run, or gives numbers that are not finite.
+        """
+        try:
+            logits, features = self._session.run(list(self._outputs), {self._input: tensor})
+        except Exception as exc:  # ONNX Runtime's errors have no common base of their own
+            raise BadCardError(f"The network does not run: {exc}") from exc
+        if not (np.isfinite(logits).all() and np.isfinite(features).all()):
+            raise BadCardError("The network gives numbers that are not finite.")
+        return RawOutputs(logits[0], features[0])
