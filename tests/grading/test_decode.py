@@ -83,19 +83,22 @@ def grey() -> Image.Image:
     return Image.fromarray(PLAIN).convert("L")
 
 
-def sixteen_bit_png() -> bytes:
-    """A 16-bit RGB PNG, which Pillow reads but does not write."""
-    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in PLAIN.astype(np.uint16) * 257)
+def png(side_px: tuple[int, int], bits: int, rows: bytes) -> bytes:
+    """A PNG of RGB rows, made by hand: Pillow does not write 16 bits of colour, or headers that lie."""
 
     def chunk(name: bytes, body: bytes) -> bytes:
         return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
 
-    header = struct.pack(">IIBBBBB", 180, 120, 16, 2, 0, 0, 0)
+    header = struct.pack(">IIBBBBB", *side_px, bits, 2, 0, 0, 0)
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
 
 
-def sixteen_bit_tiff() -> bytes:
-    """A 16-bit RGB TIFF in one strip, which Pillow reads but does not write."""
+def sixteen_bit_png() -> bytes:
+    return png((180, 120), 16, b"".join(b"\0" + row.astype(">u2").tobytes() for row in PLAIN.astype(np.uint16) * 257))
+
+
+def sixteen_bit_tiff(*more: tuple[int, int, int, int]) -> bytes:
+    """A 16-bit RGB TIFF in one strip, which Pillow reads but does not write; with `more` entries in its directory."""
     pixels = (PLAIN.astype("<u2") * 257).tobytes()
     bits_at = 8 + len(pixels)
     entries = [
@@ -108,6 +111,7 @@ def sixteen_bit_tiff() -> bytes:
         (277, 3, 1, 3),
         (278, 3, 1, 120),
         (279, 4, 1, len(pixels)),
+        *more,
     ]
     directory = struct.pack("<H", len(entries)) + b"".join(struct.pack("<HHII", *entry) for entry in entries)
     return b"II*\0" + struct.pack("<I", bits_at + 6) + pixels + struct.pack("<HHH", 16, 16, 16) + directory + b"\0" * 4
@@ -227,9 +231,7 @@ def bomb(kind: str) -> bytes:
     """A small file whose header announces a gigantic picture."""
     side = 60_000 if kind != "WEBP" else 16_384
     if kind == "PNG":
-        header = struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)
-        body = b"IHDR" + header
-        return b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + body + struct.pack(">I", zlib.crc32(body)) + b"\0" * 40
+        return png((side, side), 8, b"\0" * 1000)
     if kind == "BMP":
         return (
             b"BM" + struct.pack("<IHHI", 1000, 0, 0, 54) + struct.pack("<IiiHHIIiiII", 40, side, side, 1, 24, *(0,) * 6)
@@ -265,10 +267,8 @@ def test_the_limits_are_the_callers() -> None:
 
 
 def test_a_tiff_of_gigantic_tiles_is_refused() -> None:
-    out = io.BytesIO()
-    Image.fromarray(PLAIN).save(out, "TIFF", tiffinfo={322: 60_000, 323: 60_000})
-    with pytest.raises(DecodeError):
-        decode(out.getvalue())
+    with pytest.raises(TooLargeError):
+        decode(sixteen_bit_tiff((322, 4, 1, 60_000), (323, 4, 1, 60_000)))
 
 
 def test_samples_of_an_unknown_kind_are_refused() -> None:
