@@ -104,6 +104,16 @@ def test_every_table_has_as_many_cells_as_heads() -> None:
             assert len({line.count("|") for line in lines}) == 1, block
 
 
+def test_figures_stored_in_the_pack_stand_beside_those_of_the_evaluation() -> None:
+    alone = render(card(), evaluation(), pack_sha256=SHA)
+    held = {"set": "srahim (held-out)"} | figures([outcome(grade, grade) for grade in (0, 2, 4)] * 4, 50, 0)
+    repeated = evaluation()["rows"][0] | {"set": "idrid (test)"}
+    both = render(card() | {"evaluation": [repeated, held]}, evaluation(), pack_sha256=SHA)
+    assert "Beside it" not in alone
+    assert "srahim (held-out)" in both
+    assert "idrid (test)" not in both
+
+
 def test_figures_of_another_pack_are_refused() -> None:
     with pytest.raises(ValueError, match="Run `retineye evaluate` on the pack itself"):
         render(card(), evaluation(), pack_sha256="00" * 32)

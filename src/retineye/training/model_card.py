@@ -63,6 +63,7 @@ def render(card: Card, evaluation: Card, *, pack_sha256: str, plots: str = "mode
         _use(card),
         _data(card),
         _results(evaluation),
+        _beside(card, evaluation),
         _operating_points(card),
         _calibration(card, evaluation),
         _per_set(evaluation, plots),
@@ -115,13 +116,15 @@ def _data(card: Card) -> str:
     ]
     facts = {
         "Split": training.get("split"),
-        "Photographs held out for calibration": training.get("held"),
-        "Left out, as they show a person or picture of a test set": training.get("barred"),
+        "Backbone": training.get("backbone"),
+        "Started from": training.get("start"),
         "Seed": training.get("seed"),
         "Checksum of the config": training.get("config_sha256"),
     }
     lines = [f"{name}: {value}" for name, value in facts.items() if value is not None]
     table = tables.markdown(("", heads, rows), titled=False) if rows else ""
+    held = sum(count for one in training.get("held_out", ()) for count in one["counts"])
+    lines += [f"Held out for calibration: {held} photographs"] if held else []
     return "\n\n".join(part for part in ("## Data it was trained on", table, _bullets(lines)) if part)
 
 
@@ -147,6 +150,22 @@ def _results(evaluation: Card) -> str:
         *(tables.markdown(table) for table in tables.main_tables(evaluation)),
     ]
     return "\n\n".join(parts)
+
+
+def _beside(card: Card, evaluation: Card) -> str:
+    """Show what the card holds of other photographs, such as those held out of training."""
+    shown = [row["confusion"] for row in evaluation["rows"]]
+    others = [row for row in card.get("evaluation", ()) if row["confusion"] not in shown]
+    if not others:
+        return ""
+    return "\n\n".join(
+        [
+            "## Beside it: the figures stored in the pack",
+            "Photographs from the sources that it was trained on, by people it never saw. The calibration and the "
+            "operating points were chosen on the held-out ones, so their figures are the kindest.",
+            *(tables.markdown(table) for table in tables.main_tables({"rows": others})),
+        ]
+    )
 
 
 def _operating_points(card: Card) -> str:
