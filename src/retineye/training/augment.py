@@ -13,12 +13,13 @@ from retineye.grading.preprocess import InputSpec, normalise
 from retineye.training.data import MARGIN
 
 if TYPE_CHECKING:
+    from cv2.typing import MatLike
     from numpy.typing import NDArray
 
 
 def plain(square: "NDArray[np.uint8]", spec: InputSpec) -> "NDArray[np.float32]":
     """Bring a kept square to the network's input without any change; shape (3, S, S)."""
-    return normalise(_warp(square, spec.size_px), spec)
+    return normalise(np.asarray(_warp(square, spec.size_px), np.uint8), spec)
 
 
 def vary(
@@ -43,17 +44,17 @@ def vary(
     )
     if strength > 0:
         picture = _camera(_light(picture, rng, strength), rng, strength)
-    return normalise(picture, spec)
+    return normalise(np.asarray(picture, np.uint8), spec)
 
 
 def _warp(
-    square: "NDArray[np.uint8]",
+    square: "MatLike",
     size_px: int,
     turn_deg: float = 0.0,
     scale: float = 1.0,
     shift: Any = (0.0, 0.0),
     flip: bool = False,
-) -> "NDArray[np.uint8]":
+) -> "MatLike":
     kept = square.shape[0]
     wanted = size_px * MARGIN
     if kept > 1.3 * wanted:  # a warp alone would alias
@@ -67,7 +68,7 @@ def _warp(
     return cv2.warpAffine(square, matrix, (size_px, size_px), flags=cv2.INTER_LINEAR, borderValue=(0, 0, 0))
 
 
-def _light(picture: "NDArray[np.uint8]", rng: np.random.Generator, strength: float) -> "NDArray[np.uint8]":
+def _light(picture: "MatLike", rng: np.random.Generator, strength: float) -> "MatLike":
     """Vary exposure, contrast curve, colour cast, saturation and evenness; black stays black."""
     ramp = np.arange(256, dtype=np.float32) / 255
     tables = np.empty((256, 1, 3), np.uint8)
@@ -90,7 +91,7 @@ def _light(picture: "NDArray[np.uint8]", rng: np.random.Generator, strength: flo
     return picture
 
 
-def _camera(picture: "NDArray[np.uint8]", rng: np.random.Generator, strength: float) -> "NDArray[np.uint8]":
+def _camera(picture: "MatLike", rng: np.random.Generator, strength: float) -> "MatLike":
     """Vary resolution, focus, sensor noise and JPEG compression."""
     size = picture.shape[0]
     what = rng.random()
@@ -109,6 +110,6 @@ def _camera(picture: "NDArray[np.uint8]", rng: np.random.Generator, strength: fl
         picture = np.where(lit[:, :, None], np.clip(picture + noise[:, :, None], 1, 255), 0).astype(np.uint8)
     if rng.random() < 0.3 * strength:
         _, data = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(35, 95))])
-        decoded = cv2.imdecode(data, cv2.IMREAD_COLOR)
-        picture = np.asarray(decoded, np.uint8)
+        decoded = cv2.imdecode(data, cv2.IMREAD_COLOR)  # noqa: TID251 - our own bytes, straight back
+        picture = picture if decoded is None else decoded
     return picture

@@ -4,11 +4,9 @@ Nothing that a test set holds can reach training: rows of split `test` are left 
 their patient, their duplicate group or their picture.
 """
 
-import csv
 import hashlib
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -20,6 +18,7 @@ from retineye.grading.errors import DecodeError
 from retineye.grading.preprocess import crop
 from retineye.grading.result import Retina
 from retineye.grading.retina import find_retina
+from retineye.training.photographs import Photograph
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -35,61 +34,7 @@ SAME_PICTURE: Final = 0.93
 _SIGNATURE_PX: Final = 40
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One labelled photograph."""
-
-    path: Path
-    dataset: str
-    grade: int | None
-    """ICDR 0-4, or None where nobody graded it."""
-    quality: str
-    """good, usable, reject, or empty."""
-    split: str
-    patient: str
-    """Names a person across sets; empty where unknown."""
-    duplicate: str
-    """Names a group of copies; empty where unknown."""
-    licence: str
-
-
-def read_rows(table: Path) -> list[Row]:
-    """Read a photos.csv; paths are relative to it.
-
-    Raises
-    ------
-    ValueError
-        A column is missing or a grade is not 0-4.
-    """
-    with table.open(newline="", encoding="utf-8") as stream:
-        reader = csv.DictReader(stream)
-        if missing := {"path", "grade"} - set(reader.fieldnames or ()):
-            raise ValueError(f"{table} has no column {', '.join(sorted(missing))}.")
-        return [_row(table, line, number) for number, line in enumerate(reader, start=2)]
-
-
-def _row(table: Path, line: dict[str, str | None], number: int) -> Row:
-    def cell(name: str) -> str:
-        return (line.get(name) or "").strip()
-
-    if cell("grade") not in ("", "0", "1", "2", "3", "4"):
-        raise ValueError(f"{table}, line {number}: grade {cell('grade')!r} is not 0, 1, 2, 3, 4 or empty.")
-    dataset = cell("dataset") or "own"
-    # The two EyePACS sets show the same people, and so do the two APTOS sets.
-    source = dataset.split("_")[0]
-    return Row(
-        path=table.parent / cell("path"),
-        dataset=dataset,
-        grade=int(cell("grade")) if cell("grade") else None,
-        quality=cell("quality"),
-        split=cell("split"),
-        patient=f"{source}:{cell('patient')}" if cell("patient") else "",
-        duplicate=f"{source}:{cell('dup_group')}" if cell("dup_group") else "",
-        licence=cell("licence"),
-    )
-
-
-def load_square(row: Row, size_px: int) -> "NDArray[np.uint8] | None":
+def load_square(row: Photograph, size_px: int) -> "NDArray[np.uint8] | None":
     """Give the square round the retina with its margin, shape (size_px, size_px, 3); None where none is found."""
     try:
         pixels = decode(row.path.read_bytes(), reduce_to_px=size_px).pixels
@@ -104,7 +49,7 @@ def unstretch(pixels: "NDArray[np.uint8]") -> "tuple[NDArray[np.uint8], Retina |
     height = pixels.shape[0]
     best: tuple[NDArray[np.uint8], Retina | None] = (pixels, None)
     for shape in _SHAPES:
-        wide = cv2.resize(pixels, (round(height * shape), height), interpolation=cv2.INTER_CUBIC)
+        wide = np.asarray(cv2.resize(pixels, (round(height * shape), height), interpolation=cv2.INTER_CUBIC), np.uint8)
         retina = find_retina(wide)
         if retina is not None and (best[1] is None or retina.fit > best[1].fit):
             best = (wide, retina)
@@ -112,7 +57,7 @@ def unstretch(pixels: "NDArray[np.uint8]") -> "tuple[NDArray[np.uint8], Retina |
 
 
 def keep_squares(
-    rows: Sequence[Row], size_px: int, folder: Path, on_progress: Callable[[int, int], None] | None = None
+    rows: Sequence[Photograph], size_px: int, folder: Path, on_progress: Callable[[int, int], None] | None = None
 ) -> "tuple[NDArray[np.uint8], NDArray[np.bool_]]":
     """Make the squares of all rows once and keep them in a folder.
 
@@ -168,7 +113,7 @@ def same_pictures(vectors: "NDArray[np.float32]", threshold: float = SAME_PICTUR
     return pairs
 
 
-def groups_of(rows: Sequence[Row], pairs: Iterable[tuple[int, int]] = ()) -> "NDArray[np.int64]":
+def groups_of(rows: Sequence[Photograph], pairs: Iterable[tuple[int, int]] = ()) -> "NDArray[np.int64]":
     """Number the groups that must stay on one side of a split: one patient, one duplicate group, one picture."""
     parent = list(range(len(rows)))
 
@@ -180,16 +125,15 @@ def groups_of(rows: Sequence[Row], pairs: Iterable[tuple[int, int]] = ()) -> "ND
 
     first: dict[str, int] = {}
     for i, row in enumerate(rows):
-        for name in (f"p {row.patient}" if row.patient else "", f"d {row.duplicate}" if row.duplicate else ""):
-            if name:
-                parent[root(i)] = root(first.setdefault(name, i))
+        for name in row.ties:
+            parent[root(i)] = root(first.setdefault(name, i))
     for i, j in pairs:
         parent[root(i)] = root(j)
     return np.array([root(i) for i in range(len(rows))])
 
 
 def split(
-    rows: Sequence[Row], groups: "NDArray[np.int64]", holdout: float, seed: int
+    rows: Sequence[Photograph], groups: "NDArray[np.int64]", holdout: float, seed: int
 ) -> "tuple[NDArray[np.int64], NDArray[np.int64]]":
     """Part the rows into training and held-out ones, whole groups at a time, alike in set and grade.
 

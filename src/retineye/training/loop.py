@@ -15,10 +15,10 @@ from torch.utils.data import DataLoader, Dataset, WeightedRandomSampler
 from retineye.grading.preprocess import InputSpec
 from retineye.training.augment import plain, vary
 from retineye.training.config import TrainingConfig
-from retineye.training.data import Row
 from retineye.training.loss import class_loss, regression_loss
 from retineye.training.metrics import quadratic_kappa
 from retineye.training.network import GradingNetwork
+from retineye.training.photographs import Photograph
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -66,7 +66,7 @@ class Squares(Dataset[tuple[torch.Tensor, int]]):
         return torch.from_numpy(picture), int(self.grades[self.index[item]])
 
 
-def sampling_weights(rows: Sequence[Row], set_weights: dict[str, float]) -> "NDArray[np.float64]":
+def sampling_weights(rows: Sequence[Photograph], set_weights: dict[str, float]) -> "NDArray[np.float64]":
     """Give how often each row is drawn; sums to 1.
 
     Within a set, grades are drawn by the square root of their count; sets by the square root of their size. A set in
@@ -86,7 +86,8 @@ def sampling_weights(rows: Sequence[Row], set_weights: dict[str, float]) -> "NDA
             for row in rows
         ]
     )
-    return weights / weights.sum()
+    share: NDArray[np.float64] = weights / weights.sum()
+    return share
 
 
 def logits_of(
@@ -124,13 +125,13 @@ class Trainer:
         self.step = 0
 
     def fit(
-        self, squares: "NDArray[np.uint8]", rows: Sequence[Row], train: "NDArray[np.int64]",
+        self, squares: "NDArray[np.uint8]", rows: Sequence[Photograph], train: "NDArray[np.int64]",
         held: "NDArray[np.int64]", resume: bool = False,
     ) -> None:  # fmt: skip
         """Train for all epochs; after each, validate the averaged weights on `held` and write a checkpoint."""
         grades = np.array([-1 if row.grade is None else row.grade for row in rows], np.int64)
         first = self._resume() if resume else 0
-        weights = torch.from_numpy(sampling_weights([rows[i] for i in train], self.config.set_weights))
+        weights = sampling_weights([rows[i] for i in train], self.config.set_weights).tolist()
         steps_in_epoch = len(train) // self.config.batch
         total = steps_in_epoch * self.config.epochs
         for epoch in range(first, self.config.epochs):
@@ -160,7 +161,7 @@ class Trainer:
                 logits, _ = self.network(pictures)
             loss = self._loss(logits.float(), grades)
             self.optimiser.zero_grad(set_to_none=True)
-            loss.backward()
+            torch.autograd.backward(loss)
             torch.nn.utils.clip_grad_norm_(self.network.parameters(), 5.0)
             self.optimiser.step()
             self.step += 1

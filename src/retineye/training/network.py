@@ -32,7 +32,7 @@ class GradingNetwork(nn.Module):
         """Build the network with random weights, or with timm's own download."""
         super().__init__()
         self.backbone = timm.create_model(backbone, pretrained=timm_weights, num_classes=0, global_pool="")
-        self.channels: int = self.backbone.num_features
+        self.channels: int = getattr(self.backbone, "num_features")  # noqa: B009 - nn.Module types it as a tensor
         self.dropout = nn.Dropout(dropout)
         self.head = nn.Linear(self.channels, outputs)
 
@@ -65,7 +65,7 @@ def build(backbone: str, weights: str, outputs: int = 5, dropout: float = 0.2) -
 
 def _packaged(backbone: str) -> dict[str, torch.Tensor]:
     if backbone not in PACKAGED:
-        raise WeightsError(f"No installed package holds ImageNet weights for {backbone}: use weights = 'timm' or 'none'.")
+        raise WeightsError(f"No installed package holds weights for {backbone}: use weights = 'timm' or 'none'.")
     package, pattern = PACKAGED[backbone]
     spec = importlib.util.find_spec(package)
     files = sorted(Path(spec.origin).parent.glob(pattern)) if spec and spec.origin else []

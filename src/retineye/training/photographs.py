@@ -34,15 +34,22 @@ class Photograph:
     quality: str = ""
     """A person's word on the quality, for example good, usable or reject; empty where not given."""
     short_side_px: int | None = None
+    split: str = ""
+    """`test` bars a photograph, and all that share its patient, group or picture, from every training."""
+    licence: str = ""
+
+    @property
+    def ties(self) -> tuple[str, ...]:
+        """Name the patient and the group of duplicates, where known: who shares one stays on its side of a split."""
+        # Sets that are versions of one source (eyepacs, eyepacs_equalised) show the same people.
+        source = self.dataset.split("_")[0]
+        named = (("patient", self.patient), ("group", self.group))
+        return tuple(f"{source}/{kind}/{name}" for kind, name in named if name)
 
     @property
     def cluster(self) -> str:
         """Name what may not be torn apart in resampling: the patient, else the group of duplicates, else nothing."""
-        # Sets that are versions of one source (eyepacs, eyepacs_equalised) show the same people.
-        source = self.dataset.split("_")[0]
-        if self.patient:
-            return f"{source}/patient/{self.patient}"
-        return f"{source}/group/{self.group}" if self.group else ""
+        return self.ties[0] if self.ties else ""
 
 
 def read_photographs(table: Path, where: Sequence[str] = (), *, root: Path | None = None) -> list[Photograph]:
@@ -118,4 +125,6 @@ def _photograph(row: Mapping[str, str | None], table: Path, line: int, root: Pat
         eye=Eye(eye) if eye else None,
         quality=value("quality"),
         short_side_px=min(sides) if len(sides) == 2 else None,
+        split=value("split"),
+        licence=value("licence"),
     )

@@ -6,20 +6,38 @@ from its last checkpoint.
 
 import csv
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import cv2
 import numpy as np
 import torch
 
-from retineye.grading.preprocess import InputSpec
+from retineye.grading.decode import decode
+from retineye.grading.grader import Grader
+from retineye.grading.network import Network
+from retineye.grading.pack import ModelPack, write_pack
+from retineye.grading.preprocess import InputSpec, preprocess
+from retineye.grading.retina import find_retina
+from retineye.training import calibration
 from retineye.training.config import TrainingConfig
-from retineye.training.data import Row, groups_of, keep_squares, read_rows, same_pictures, signatures, split
+from retineye.training.data import (
+    STRETCHED,
+    groups_of,
+    keep_squares,
+    same_pictures,
+    signatures,
+    split,
+    unstretch,
+)
+from retineye.training.evaluate import evaluate, write_folder
+from retineye.training.export import make_card, to_onnx
 from retineye.training.loop import Progress, Trainer
-from retineye.training.network import build
+from retineye.training.model_card import render
+from retineye.training.network import GradingNetwork, build
+from retineye.training.photographs import Photograph, read_photographs
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -32,7 +50,7 @@ SQUARE_FACTOR: Final = 1.2
 class Material:
     """The photographs of a run."""
 
-    rows: list[Row]
+    rows: list[Photograph]
     squares: "NDArray[np.uint8]"
     train: "NDArray[np.int64]"
     held: "NDArray[np.int64]"
@@ -50,7 +68,7 @@ def prepare(
     ValueError
         The table has a wrong column or grade, or holds no graded photograph of the config's sets.
     """
-    rows = [row for row in read_rows(table) if row.dataset in config.sets or row.split == "test"]
+    rows = [row for row in read_photographs(table) if row.dataset in config.sets or row.split == "test"]
     if not any(row.grade is not None and row.split != "test" for row in rows):
         raise ValueError(f"{table} holds no graded photograph of {', '.join(config.sets)}.")
     side = round(SQUARE_FACTOR * max(config.size_px, *(size for _, size in config.schedule)) / 32) * 32
@@ -75,7 +93,7 @@ def write_split(material: Material, folder: Path, root: Path) -> None:
         writer.writerow(["path", "dataset", "grade", "use"])
         for i, row in enumerate(material.rows):
             if i in use:
-                writer.writerow([row.path.relative_to(root).as_posix(), row.dataset, row.grade, use[i]])
+                writer.writerow([row.name, row.dataset, row.grade, use[i]])
 
 
 def fit(
@@ -104,3 +122,84 @@ def open_run_folder(config_file: Path, folder: Path, *, resume: bool) -> None:
         raise FileExistsError(f"{folder} holds a run already: add --resume to go on with it, or name another --out.")
     folder.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(config_file, folder / "config.toml")
+
+
+def finish(
+    config: TrainingConfig,
+    network: GradingNetwork,
+    material: Material,
+    gradability: Mapping[str, Any],
+    folder: Path,
+    *,
+    threads: int,
+    say: Callable[[str], None] = lambda _: None,
+) -> ModelPack:
+    """Export, calibrate, evaluate and pack a trained network.
+
+    1. Export to ONNX and compare with torch.
+    2. Calibrate on the held-out photographs, by the logits that serving would give.
+    3. Evaluate on the official test photographs of the config's sets, and on the held-out ones.
+    4. Write the pack with these figures, and its model card.
+
+    Raises
+    ------
+    ExportError
+        torch and ONNX Runtime differ.
+    PackError
+        The run folder holds a pack already.
+    """
+    model = to_onnx(network, config.size_px)
+    spec = InputSpec(config.size_px)
+    held = [material.rows[i] for i in material.held]
+    say(f"Calibrating on {len(held)} held-out photographs")
+    logits, seen = serving_logits(Network(model, threads=threads), held, spec)
+    truth = np.array([one.grade for one in held])[seen]
+    groups = [one.cluster for one, is_seen in zip(held, seen, strict=True) if is_seen]
+    fitted = calibration.fit(logits[seen], truth, groups=groups, seed=config.seed)
+    unseen = calibration.out_of_fold(logits[seen], truth, groups=groups, seed=config.seed)
+    points = calibration.operating_points(
+        unseen, truth, cut_points=fitted["cut_points"], groups=groups, seed=config.seed
+    )
+    parts: dict[str, Any] = {
+        "calibration": fitted | {"data": "held-out patients of the training sets"},
+        "operating_points": points,
+        "gradability": gradability,
+        "trained_on": [material.rows[i] for i in material.train],
+        "held": held,
+        "barred": material.barred,
+    }
+    card = make_card(config, network, spec.to_card(), evaluation=[], **parts)
+    draft = folder / "draft"
+    shutil.rmtree(draft, ignore_errors=True)
+    write_pack(draft, model, card)
+    rows: list[dict[str, Any]] = []
+    grader = Grader.from_pack(draft, threads=threads, allow_test=True)
+    tests = [one for one in material.rows if one.split == "test"]
+    for name, photographs in (("test", tests), ("held-out", held)):
+        if photographs:
+            say(f"Evaluating on {len(photographs)} {name} photographs")
+            found = evaluate(grader, photographs, seed=config.seed)
+            rows += [dict(row) | {"set": f"{row['set']} ({name})"} for row in found.content["rows"]]
+    write_pack(folder / "pack", model, card | {"evaluation": rows})
+    shutil.rmtree(draft)
+    pack = ModelPack.load(folder / "pack")
+    if tests:
+        found = evaluate(Grader.from_pack(pack.folder, threads=threads, allow_test=True), tests, seed=config.seed)
+        write_folder(folder / "model-card", found)
+        text = render(pack.card.content, found.content, pack_sha256=pack.id.sha256)
+        (folder / "model-card.md").write_text(text, encoding="utf-8")
+    return pack
+
+
+def serving_logits(
+    network: Network, photographs: "list[Photograph]", spec: InputSpec
+) -> "tuple[NDArray[np.float32], NDArray[np.bool_]]":
+    """Give the logits, shape (n, 5), that serving gives, and in which photographs a retina was found, shape (n,)."""
+    logits = np.zeros((len(photographs), 5), np.float32)
+    seen = np.zeros(len(photographs), bool)
+    for i, one in enumerate(photographs):
+        pixels = decode(one.path.read_bytes(), reduce_to_px=2 * spec.size_px).pixels
+        pixels, retina = unstretch(pixels) if one.dataset in STRETCHED else (pixels, find_retina(pixels))
+        if retina is not None:
+            logits[i], seen[i] = network.run(preprocess(pixels, retina, spec)).logits, True
+    return logits, seen
