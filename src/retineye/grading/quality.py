@@ -133,7 +133,7 @@ def judge(measures: Mapping[str, float], retina: Retina | None, gradability: Gra
     return Quality(
         gradable=score >= BORDER,
         score=round(score, 4),
-        scores=MappingProxyType({reason.value: round(scores[reason], 4) for reason in Reason}),
+        scores={reason.value: round(scores[reason], 4) for reason in Reason},
         reasons=_reasons(scores, fitness),
     )
 
