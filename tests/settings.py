@@ -13,6 +13,12 @@ for _name in [name for name in os.environ if name.startswith("RETINEYE_") and na
     del os.environ[_name]
 
 from retineye.config.settings import *  # noqa: E402, F403
+from retineye.config.settings import DATABASES  # noqa: E402
+
+# A file, so that other threads and other processes see the same SQLite database.
+if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
+    DATABASES["default"]["TEST"] = {"NAME": os.path.join(_folder, "test.sqlite3")}
+CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
 
 # Quick and worthless, for throw-away accounts.
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]

@@ -87,7 +87,7 @@ def record(
     """
     kept = dict(detail or {})
     for key, value in kept.items():
-        if isinstance(value, float) or (isinstance(value, str) and not _CODE.fullmatch(value)):
+        if value is not None and not (_CODE.fullmatch(value) if isinstance(value, str) else isinstance(value, int)):
             raise ValueError(f"The audit keeps codes, ids and whole numbers only; {key!r} is something else.")
     return AuditEvent.objects.create(
         action=action,

@@ -42,6 +42,12 @@ def pack_status(*, fresh: bool = False) -> PackStatus:
     return _seen[1]
 
 
+def forget() -> None:
+    """Have the next question looked into anew."""
+    global _seen
+    _seen = None
+
+
 def _look() -> PackStatus:
     try:
         pack = ModelPack.load(settings.RETINEYE_PACK or None)

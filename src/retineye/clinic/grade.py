@@ -9,7 +9,7 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 from typing import Any
@@ -301,10 +301,9 @@ def _verdict_row(photograph: Photograph, made: _Made) -> Verdict:
 
 def quality_as_json(quality: result.Quality) -> dict[str, Any]:
     """Give the quality as it is kept on the photograph and the verdict."""
-    kept = asdict(quality)
     return {
-        "gradable": kept["gradable"],
-        "score": float(kept["score"]),
+        "gradable": bool(quality.gradable),
+        "score": float(quality.score),
         "scores": {code: float(score) for code, score in quality.scores.items()},
         "reasons": [reason.value for reason in quality.reasons],
     }

@@ -210,7 +210,7 @@ def _known(exam: Exam, sha256: str, eye: Eye, by: User, confirmed: bool) -> Phot
     return None
 
 
-class _FileToMove(File):
+class _FileToMove(File):  # type: ignore[type-arg]  # generic in the stubs alone
     """A file that the store may take over by renaming it: then it is there as a whole or not at all."""
 
     def temporary_file_path(self) -> str:

@@ -67,5 +67,5 @@ def forget(now: datetime) -> int:
     return _messages().filter(old).delete()[0]
 
 
-def _messages() -> QuerySet[DBTaskResult]:
+def _messages() -> QuerySet[DBTaskResult[..., str]]:
     return DBTaskResult.objects.filter(queue_name=QUEUE)

@@ -266,14 +266,14 @@ class _Case:
         return any(eye.uncertain for eye in self.eyes)
 
     def deciding(self) -> tuple[EyeResult, Finding, Row] | None:
-        """Give the eye and the finding with the shortest interval, and its row; the right eye where both are alike."""
+        """Give the eye and the finding with the shortest interval, and its row: of equal intervals the worse eye's."""
         found = [
             (eye, finding, self.guideline.rows[finding])
             for eye in self.eyes
             if eye.severity is not None
             for finding in _findings(eye)
         ]
-        return min(found, key=lambda one: (one[2].min_months, one[2].max_months), default=None)
+        return min(found, key=lambda one: (one[2].min_months, one[2].max_months, -(one[0].severity or 0)), default=None)
 
 
 def _findings(eye: EyeResult) -> list[Finding]:

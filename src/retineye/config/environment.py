@@ -89,19 +89,19 @@ def one_of(name: str, default: str, choices: tuple[str, ...]) -> str:
     return word
 
 
-def folder(name: str, default: Path) -> Path:
-    """Give a folder that exists, open to its owner alone where it had to be made.
+def made(folder: Path) -> Path:
+    """Give a folder's whole path, and make the folder where it is missing, open to its owner alone.
 
     Raises
     ------
     ImproperlyConfigured
         If it can not be made.
     """
-    path = Path(text(name, str(default))).expanduser().resolve()
+    path = folder.expanduser().resolve()
     try:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as exc:
-        raise ImproperlyConfigured(f"{name} is {str(path)!r}, and that folder can not be made: {exc}.") from exc
+        raise ImproperlyConfigured(f"The folder {str(path)!r} can not be made: {exc.strerror}.") from exc
     return path
 
 

@@ -13,12 +13,12 @@ from retineye.config.logs import logging_config
 DEBUG = read.flag("RETINEYE_DEBUG")
 
 # --- where things lie
-DATA_DIR = read.folder("RETINEYE_DATA_DIR", Path("var"))
+DATA_DIR = read.made(Path(read.text("RETINEYE_DATA_DIR", "var")))
 RETINEYE_PACK = read.text("RETINEYE_PACK")
 MEDIA_ROOT = DATA_DIR / "photographs"
-STATIC_ROOT = DATA_DIR / "static"
+STATIC_ROOT = read.made(DATA_DIR / "static")
 STATIC_URL = "static/"
-FILE_UPLOAD_TEMP_DIR = str(read.folder("RETINEYE_INCOMING_DIR", DATA_DIR / "incoming"))
+FILE_UPLOAD_TEMP_DIR = str(read.made(DATA_DIR / "incoming"))
 FILE_UPLOAD_PERMISSIONS = 0o400
 FILE_UPLOAD_DIRECTORY_PERMISSIONS = 0o700
 STORAGES = {

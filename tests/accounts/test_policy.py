@@ -1,0 +1,40 @@
+"""Who may do what, in one table."""
+
+import pytest
+from django.contrib.auth.models import AnonymousUser
+from django.core.exceptions import PermissionDenied
+
+from retineye.accounts.models import Role, User
+from retineye.accounts.policy import RIGHTS, Right, allowed, require
+from tests.cast import Clinic
+
+TABLE = {
+    Right.VIEW_PATIENTS: {"technician", "doctor", "manager", "administrator"},
+    Right.ADD_PATIENT: {"technician", "doctor", "administrator"},
+    Right.SEND_PHOTOGRAPH: {"technician", "doctor", "administrator"},
+    Right.REGRADE: {"technician", "doctor", "administrator"},
+    Right.OPEN_ORIGINAL: {"doctor", "administrator"},
+    Right.EXPORT: {"doctor", "manager", "administrator"},
+    Right.INVITE: {"administrator"},
+    Right.READ_AUDIT: {"administrator"},
+}
+
+
+def test_the_table_knows_every_right_and_every_role() -> None:
+    assert set(TABLE) == set(Right)
+    assert set(RIGHTS) == set(Role)
+
+
+@pytest.mark.parametrize("right", list(Right))
+def test_each_role_holds_the_rights_of_the_table_and_no_other(right: Right, hill: Clinic) -> None:
+    assert {role for role, user in hill.people.items() if allowed(user, right)} == TABLE[right]
+
+
+@pytest.mark.parametrize("right", list(Right))
+def test_nobody_without_a_clinic_holds_a_right(right: Right, hill: Clinic) -> None:
+    loose = User.objects.create_user("loose@nowhere.example", "a quiet walk by the lake")
+    hill.administrator.is_active = False
+    for user in (AnonymousUser(), loose, hill.administrator):
+        assert not allowed(user, right)
+        with pytest.raises(PermissionDenied):
+            require(user, right)

@@ -1,0 +1,279 @@
+"""Both eyes' readings make one result for the patient, by a named table."""
+
+from datetime import date
+
+import pytest
+
+from retineye.clinic.guidelines import DEFAULT_GUIDELINE, FINDING_OF, GUIDELINES, Finding
+from retineye.clinic.models import Standing
+from retineye.clinic.referral import (
+    Conclusion,
+    EyeResult,
+    EyeStatus,
+    FieldOfView,
+    PatientResult,
+    Reading,
+    ReadingState,
+    add_months,
+    eye_result,
+    patient_result,
+)
+from retineye.grading.result import Eye, Grade, Reason
+
+HIGH, LOW = GUIDELINES["ico-2017-high"], GUIDELINES["ico-2017-low"]
+TAKEN = date(2026, 11, 24)
+
+# International Council of Ophthalmology, Guidelines for Diabetic Eye Care 2017: finding; next screening in months
+# (shortest, longest) in a high and in a low or intermediate resource setting; whether to refer.
+ICO_2017 = [
+    (Finding.NO_DR, (12, 24), (12, 24), False),
+    (Finding.MILD, (6, 12), (12, 24), False),
+    (Finding.MODERATE, (3, 6), (6, 12), True),
+    (Finding.SEVERE, (3, 3), (3, 3), True),
+    (Finding.PROLIFERATIVE, (1, 1), (1, 1), True),
+    (Finding.DME_SUSPECTED, (1, 1), (1, 1), True),
+]
+
+
+def graded(grade: Grade, **changes: object) -> Reading:
+    referable = {"referable": grade >= Grade.MODERATE, "vision_threatening": grade >= Grade.SEVERE}
+    return Reading(ReadingState.GRADED, grade=grade, **{**referable, **changes})  # type: ignore[arg-type]
+
+
+def poor(reason: Reason = Reason.OUT_OF_FOCUS, field: FieldOfView = FieldOfView.UNKNOWN) -> Reading:
+    return Reading(ReadingState.UNGRADABLE, field, reasons=(reason,))
+
+
+def eye(side: Eye, *readings: Reading, **changes: bool) -> EyeResult:
+    return eye_result(side, readings, **changes)
+
+
+def result(right: Reading | EyeResult, left: Reading | EyeResult, guideline: object = HIGH) -> PatientResult:
+    eyes = [
+        one if isinstance(one, EyeResult) else eye(side, one) for side, one in ((Eye.RIGHT, right), (Eye.LEFT, left))
+    ]
+    return patient_result(eyes[0], eyes[1], guideline, TAKEN)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("finding", "high", "low", "refer"), ICO_2017)
+def test_the_tables_hold_the_numbers_of_the_guideline(
+    finding: Finding, high: tuple[int, int], low: tuple[int, int], refer: bool
+) -> None:
+    for guideline, months in ((HIGH, high), (LOW, low)):
+        row = guideline.rows[finding]
+        assert ((row.min_months, row.max_months), row.refer) == (months, refer)
+
+
+def test_every_table_has_a_row_for_every_finding_and_a_name_with_version_and_setting() -> None:
+    assert DEFAULT_GUIDELINE in GUIDELINES
+    for key, guideline in GUIDELINES.items():
+        assert guideline.key == key
+        assert set(guideline.rows) == set(Finding)
+    assert HIGH.title == "ICO 2017, high resource"
+    assert LOW.title == "ICO 2017, low or intermediate resource"
+
+
+def test_every_grade_has_a_row_of_its_own() -> None:
+    assert set(FINDING_OF) == set(Grade)
+    assert len(set(FINDING_OF.values())) == len(Grade)
+
+
+def test_every_conclusion_is_a_standing_that_lists_can_hold() -> None:
+    assert {one.value for one in Conclusion} == set(Standing.values)
+
+
+@pytest.mark.parametrize("guideline", GUIDELINES.values(), ids=GUIDELINES.keys())
+@pytest.mark.parametrize(
+    ("worse", "better"), [(worse, better) for worse in Grade for better in Grade if better <= worse]
+)
+@pytest.mark.parametrize("swapped", [False, True])
+def test_the_worse_eye_decides_whichever_side_it_is_on(
+    worse: Grade, better: Grade, swapped: bool, guideline: object
+) -> None:
+    pair = (graded(better), graded(worse)) if swapped else (graded(worse), graded(better))
+    found = result(*pair, guideline=guideline)
+    row = found.guideline.rows[FINDING_OF[worse]]
+    assert (found.conclusion is Conclusion.REFER) == row.refer
+    assert found.finding is FINDING_OF[worse]
+    assert found.months == (row.min_months, row.max_months)
+    assert found.rule == "worse_eye"
+    if better < worse:
+        assert found.worse_eye is (Eye.LEFT if swapped else Eye.RIGHT)
+
+
+def test_the_sentence_says_what_to_do_by_when_and_why() -> None:
+    found = result(graded(Grade.SEVERE), graded(Grade.MILD))
+    assert found.headline == "Refer to an eye doctor"
+    assert found.sentence == (
+        "Refer to an eye doctor, to be seen before 24 Feb 2027: Severe NPDR in the right eye, the worse one."
+    )
+    assert found.due_by == date(2027, 2, 24)
+    assert found.grade is Grade.SEVERE
+
+
+def test_proliferative_disease_is_urgent_and_presses_more_than_anything_else() -> None:
+    urgent = result(graded(Grade.NONE), graded(Grade.PROLIFERATIVE))
+    assert urgent.headline == "Refer to an eye doctor urgently"
+    assert urgent.due_by == date(2026, 12, 24)
+    order = [result(graded(grade), graded(Grade.NONE)).urgency for grade in Grade]
+    assert order == sorted(order)
+    assert urgent.urgency == max(order) > order[3]
+
+
+def test_two_healthy_eyes_come_again_after_the_shorter_end_of_the_interval() -> None:
+    found = result(graded(Grade.NONE), graded(Grade.NONE))
+    assert found.conclusion is Conclusion.ROUTINE
+    assert found.sentence == (
+        "Next photographs in 1 year, before 24 Nov 2027: no sign of diabetic retinopathy in the photographs supplied."
+    )
+    assert found.urgency == 0
+
+
+def test_the_due_date_counts_from_the_day_of_the_photographs() -> None:
+    assert add_months(date(2026, 11, 30), 3) == date(2027, 2, 28)
+    assert add_months(date(2027, 11, 30), 3) == date(2028, 2, 29)
+    assert add_months(date(2026, 12, 31), 12) == date(2027, 12, 31)
+
+
+def test_a_suspected_macular_oedema_takes_the_shorter_interval_of_the_two_rows() -> None:
+    found = result(graded(Grade.MILD, dme_suspected=True), graded(Grade.NONE))
+    assert found.conclusion is Conclusion.REFER
+    assert found.finding is Finding.DME_SUSPECTED
+    assert found.months == (1, 1)
+
+
+@pytest.mark.parametrize("other", [Grade.NONE, Grade.MILD])
+def test_one_ungradable_eye_beside_a_healthy_one_is_incomplete_and_not_normal(other: Grade) -> None:
+    found = result(poor(), graded(other))
+    assert found.conclusion is Conclusion.INCOMPLETE
+    assert found.rule == "ungradable_not_normal"
+    assert found.due_by is None
+    assert "the right eye to be photographed again" in found.headline
+    assert Reason.OUT_OF_FOCUS.advice in found.sentence
+
+
+def test_one_ungradable_eye_beside_a_referable_one_is_referred_now() -> None:
+    found = result(poor(), graded(Grade.MODERATE))
+    assert found.conclusion is Conclusion.REFER
+    assert found.sentence.endswith("The right eye is not readable.")
+
+
+def test_after_two_ungradable_photographs_of_an_eye_the_patient_is_sent_for_examination() -> None:
+    twice = eye(Eye.RIGHT, poor(), poor(Reason.TOO_DARK))
+    found = result(twice, graded(Grade.NONE))
+    assert (found.conclusion, found.rule) == (Conclusion.EXAMINATION, "tried_twice")
+    assert twice.tries == 2
+    assert twice.reasons == (Reason.TOO_DARK,)
+
+
+def test_a_missing_eye_counts_as_ungradable() -> None:
+    found = result(eye(Eye.RIGHT), graded(Grade.NONE))
+    assert found.conclusion is Conclusion.INCOMPLETE
+    assert found.headline == "Incomplete: the right eye to be photographed still"
+
+
+def test_where_there_is_no_eye_the_other_one_decides_alone() -> None:
+    found = result(eye(Eye.RIGHT, no_eye=True), graded(Grade.NONE))
+    assert found.conclusion is Conclusion.ROUTINE
+
+
+def test_an_eye_that_can_not_be_photographed_today_is_sent_for_examination() -> None:
+    found = result(eye(Eye.LEFT, given_up=True), graded(Grade.NONE))
+    assert found.conclusion is Conclusion.EXAMINATION
+
+
+def test_a_file_that_can_not_be_read_is_no_try_and_nothing_in_favour_of_the_eye() -> None:
+    broken = eye(Eye.RIGHT, Reading(ReadingState.FAILED), Reading(ReadingState.FAILED))
+    found = result(broken, graded(Grade.NONE))
+    assert broken.status is EyeStatus.UNGRADABLE
+    assert found.conclusion is Conclusion.INCOMPLETE
+    assert "file could not be read" in found.sentence
+
+
+@pytest.mark.parametrize("grade", [Grade.NONE, Grade.MILD])
+def test_an_uncertain_eye_goes_to_a_person_and_never_reads_no_dr(grade: Grade) -> None:
+    found = result(graded(grade, uncertain=True), graded(Grade.NONE))
+    assert (found.conclusion, found.rule) == (Conclusion.HUMAN_READ, "uncertain_human_read")
+    assert found.unsure
+    assert found.due_by is None
+    right = eye(Eye.RIGHT, graded(grade, uncertain=True))
+    assert "nsure" in right.name
+    assert not right.name.startswith("No DR")
+
+
+def test_where_grade_and_decision_disagree_the_more_severe_counts() -> None:
+    found = result(graded(Grade.MILD, referable=True, uncertain=True), graded(Grade.NONE))
+    assert found.conclusion is Conclusion.REFER
+    assert found.unsure
+    assert found.finding is Finding.MODERATE
+    assert "Moderate NPDR or worse can not be ruled out" in found.sentence
+    assert "a clinician reads the photographs" in found.sentence
+
+
+def test_nothing_is_concluded_while_a_photograph_is_on_its_road() -> None:
+    found = result(Reading(ReadingState.PENDING), graded(Grade.PROLIFERATIVE))
+    assert found.conclusion is Conclusion.PENDING
+    assert found.due_by is None
+
+
+def test_without_photographs_there_is_no_conclusion() -> None:
+    found = result(eye(Eye.RIGHT), eye(Eye.LEFT))
+    assert found.conclusion is Conclusion.EMPTY
+    assert found.rule == "no_photographs"
+
+
+def test_of_several_photographs_of_an_eye_the_worse_grade_counts() -> None:
+    found = eye(Eye.RIGHT, graded(Grade.MILD), graded(Grade.SEVERE), graded(Grade.NONE))
+    assert (found.status, found.grade) == (EyeStatus.GRADED, Grade.SEVERE)
+    assert found.vision_threatening
+
+
+MACULA, DISC, UNKNOWN = FieldOfView.MACULA, FieldOfView.DISC, FieldOfView.UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("readings", "status"),
+    [
+        ([graded(Grade.NONE, field=MACULA)], EyeStatus.GRADED),
+        ([graded(Grade.NONE, field=MACULA), poor(field=DISC)], EyeStatus.GRADED),
+        ([poor(field=MACULA), graded(Grade.NONE, field=DISC)], EyeStatus.INCOMPLETE),
+        ([poor(field=MACULA), graded(Grade.NONE, field=MACULA)], EyeStatus.GRADED),
+        ([poor(field=MACULA), graded(Grade.NONE)], EyeStatus.INCOMPLETE),
+        ([graded(Grade.NONE, field=DISC)], EyeStatus.INCOMPLETE),
+        ([graded(Grade.NONE)], EyeStatus.GRADED),
+        ([graded(Grade.NONE), graded(Grade.NONE)], EyeStatus.GRADED),
+        ([graded(Grade.NONE), poor()], EyeStatus.INCOMPLETE),
+        ([graded(Grade.NONE), Reading(ReadingState.FAILED)], EyeStatus.INCOMPLETE),
+        ([graded(Grade.NONE), poor(field=DISC)], EyeStatus.GRADED),
+        ([poor(), poor()], EyeStatus.UNGRADABLE),
+    ],
+)
+def test_an_eye_reads_no_dr_only_if_what_shows_the_macula_is_gradable(
+    readings: list[Reading], status: EyeStatus
+) -> None:
+    found = eye(Eye.RIGHT, *readings)
+    assert found.status is status
+    assert (found.name == "No DR") == (status is EyeStatus.GRADED)
+    assert (result(found, graded(Grade.NONE)).conclusion is Conclusion.ROUTINE) == (status is EyeStatus.GRADED)
+
+
+def test_a_referable_grade_counts_even_where_another_photograph_is_poor() -> None:
+    found = eye(Eye.RIGHT, poor(field=MACULA), graded(Grade.MODERATE, field=DISC))
+    assert found.status is EyeStatus.GRADED
+    assert found.referable
+
+
+def test_macular_oedema_is_never_said_to_be_present_or_excluded() -> None:
+    assert eye(Eye.LEFT, graded(Grade.NONE)).dme == "Macular oedema: cannot judge"
+    assert eye(Eye.LEFT, graded(Grade.NONE, dme_suspected=True)).dme == "Macular oedema suspected"
+
+
+def test_every_result_names_its_guideline_and_rule_and_never_a_bare_digit() -> None:
+    for right in (eye(Eye.RIGHT), eye(Eye.RIGHT, poor()), eye(Eye.RIGHT, graded(Grade.MODERATE))):
+        for left in (eye(Eye.LEFT), eye(Eye.LEFT, graded(Grade.NONE, uncertain=True)), eye(Eye.LEFT, poor(), poor())):
+            found = result(right, left)
+            assert found.rule
+            assert found.guideline is HIGH
+            assert len(found.sentence) > 20
+            assert right.name
+            assert not right.name.isdigit()
