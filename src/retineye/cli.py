@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 EXIT_SOME_UNREAD = 1
+EXIT_USAGE = 2
 EXIT_PACK = 3
 
 app = typer.Typer(
@@ -57,6 +58,55 @@ def grade(
         raise typer.Exit(EXIT_PACK) from exc
     if not all_read:
         raise typer.Exit(EXIT_SOME_UNREAD)
+
+
+@app.command()
+def serve(
+    host: Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 for every network.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port to listen on.")] = 8000,
+    worker: Annotated[bool, typer.Option(help="Keep one worker running beside the web service.")] = True,
+) -> None:
+    """Run the web service, and beside it the worker that grades."""
+    _django()
+    from retineye.config.serve import serve as run
+
+    run(host, port, worker=worker)
+
+
+@app.command()
+def work() -> None:
+    """Take photographs from the queue and grade them, until SIGTERM; exit 3 where no pack can be trusted."""
+    _manage("work")
+
+
+@app.command(add_help_option=False, context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def manage(context: typer.Context) -> None:
+    """Run one of Django's management commands, such as `retineye manage check`."""
+    _manage(*context.args)
+
+
+def _manage(*arguments: str) -> None:
+    _django()
+    from django.core.management import execute_from_command_line
+
+    execute_from_command_line(["retineye manage", *arguments])
+
+
+def _django() -> None:
+    import os
+
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "retineye.config.settings")
+    try:
+        import django
+        from django.core.exceptions import ImproperlyConfigured
+    except ImportError as exc:
+        typer.echo("The web service is not installed. Install retineye[web].", err=True)
+        raise typer.Exit(EXIT_USAGE) from exc
+    try:
+        django.setup()
+    except ImproperlyConfigured as exc:
+        typer.echo(f"RetinEye does not start: {exc}", err=True)
+        raise typer.Exit(EXIT_USAGE) from exc
 
 
 def main() -> None:
