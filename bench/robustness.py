@@ -190,8 +190,9 @@ def summarise(said: Mapping[str, Sequence[Said]]) -> list[dict[str, object]]:
                 "uncertain": sum(one.uncertain for one in changed),
                 "same_grade": _share(both, before == after, weights),
                 "kappa_with_unchanged": _kappa(before[both], after[both], weights[:, both]),
-                "sensitivity": _share(sick, called, weights),
-                "specificity": _share(~sick, ~called, weights),
+                "sensitivity": _share(sick & (after >= 0), called, weights),
+                "specificity": _share(~sick & (after >= 0), ~called, weights),
+                "sensitivity_ungradable_referred": _share(sick, called, weights),
             }
         )
     return rows
@@ -216,10 +217,11 @@ def table_of(rows: Sequence[Mapping[str, object]]) -> tables.Table:
         "kappa with unchanged",
         "referable: sensitivity",
         "specificity",
+        "sensitivity, ungradable referred",
     )
-    keys = ("same_grade", "kappa_with_unchanged", "sensitivity", "specificity")
+    keys = ("same_grade", "kappa_with_unchanged", "sensitivity", "specificity", "sensitivity_ungradable_referred")
     return (
-        "Robustness: the same photographs, changed. Photographs without a grade count as referred",
+        "Robustness: the same photographs, changed",
         heads,
         [
             (
