@@ -1,8 +1,8 @@
 """Check the house at start-up: pack, storage, secret. And keep an eye on the pack afterwards."""
 
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any
@@ -29,6 +29,8 @@ class PackStatus:
     """Empty, or a sentence for people: what is wrong with the pack."""
     pack_id: str
     warnings: tuple[str, ...] = ()
+    card: Mapping[str, Any] = field(default_factory=dict)
+    """The whole card of a pack that is in order: its terms, its limits, what it was made from."""
 
 
 _seen: tuple[float, PackStatus] | None = None
@@ -40,6 +42,11 @@ def pack_status(*, fresh: bool = False) -> PackStatus:
     if fresh or _seen is None or time.monotonic() - _seen[0] > _FRESH_S:
         _seen = (time.monotonic(), _look())
     return _seen[1]
+
+
+def pack_card() -> Mapping[str, Any] | None:
+    """Give the card of the model pack, or None while the pack is not in order."""
+    return pack_status().card or None
 
 
 def forget() -> None:
@@ -57,7 +64,7 @@ def _look() -> PackStatus:
         )
     if pack.card.purpose == "test" and not settings.RETINEYE_ALLOW_TEST_PACK:
         return PackStatus(False, "The model pack is for tests only. Photographs are kept and wait.", pack.id.id)
-    return PackStatus(True, "", pack.id.id, pack.card.version_differences())
+    return PackStatus(True, "", pack.id.id, pack.card.version_differences(), pack.card.content)
 
 
 @register()

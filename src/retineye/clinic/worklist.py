@@ -9,7 +9,7 @@ from django.db.models import Count, Q
 
 from retineye.accounts.policy import Person
 from retineye.clinic.access import exams_for
-from retineye.clinic.models import Exam, Patient, Standing
+from retineye.clinic.models import Exam, Patient, Standing, search_key
 from retineye.clinic.outcome import Outcome, outcomes_of
 
 
@@ -48,7 +48,9 @@ class Row:
     outcome: Outcome
 
 
-def worklist_for(user: Person, show: Show = Show.ATTENTION, *, limit: int = 50, offset: int = 0) -> list[Row]:
+def worklist_for(
+    user: Person, show: Show = Show.ATTENTION, text: str = "", *, limit: int = 50, offset: int = 0
+) -> list[Row]:
     """Give a page of the person's list: what presses most first, and of alike exams the one that waits longest.
 
     Where nothing presses (everything, or routine), the latest exam comes first. Three queries, however long the page,
@@ -56,13 +58,21 @@ def worklist_for(user: Person, show: Show = Show.ATTENTION, *, limit: int = 50, 
     """
     newest = show in (Show.ALL, Show.ROUTINE)
     order = ("-created_at", "id") if newest else ("-urgency", "created_at", "id")
-    exams = list(exams_for(user).filter(_ROWS[show]).order_by(*order)[offset : offset + limit])
+    exams = list(exams_for(user).filter(_ROWS[show], _of_patient(text)).order_by(*order)[offset : offset + limit])
     outcomes = outcomes_of(exams)
     return [Row(exam, exam.patient, outcomes[exam.pk]) for exam in exams]
 
 
-def counts_for(user: Person) -> dict[Show, int]:
+def counts_for(user: Person, text: str = "") -> dict[Show, int]:
     """Give the length of each list, in one query."""
     wanted = {show.value: Count("pk", filter=rows) if rows else Count("pk") for show, rows in _ROWS.items()}
-    counted = exams_for(user).aggregate(**wanted)
+    counted = exams_for(user).filter(_of_patient(text)).aggregate(**wanted)
     return {show: counted[show.value] for show in Show}
+
+
+def _of_patient(text: str) -> Q:
+    # Whose name holds every word of the text, or whose number it is; an empty text holds back nobody.
+    named = Q()
+    for word in search_key(text).split():
+        named &= Q(patient__name_key__contains=word)
+    return named | Q(patient__local_id__iexact=text.strip()) if named else Q()
