@@ -77,6 +77,12 @@ def test_every_error_code_is_in_the_docs() -> None:
     assert [code for code in sorted(error_codes()) if f"`{code}`" not in ALL_PAGES] == []
 
 
+def test_every_failure_of_a_photograph_is_in_the_docs() -> None:
+    from retineye.clinic.failures import FAILURES
+
+    assert [code for code in FAILURES if f"`{code}`" not in ALL_PAGES] == []
+
+
 def test_every_reason_for_a_retake_is_in_the_docs() -> None:
     from retineye.grading.result import REASONS
 
