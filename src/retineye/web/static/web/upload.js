@@ -5,6 +5,7 @@
   const AT_ONCE = 2;
   const LOST = "The connection broke before the photograph had arrived. Nothing is lost: try again.";
   const waiting = [];
+  const questions = [];
   let running = 0;
 
   const megabytes = (bytes) => (bytes / 1e6).toFixed(1) + " MB";
@@ -94,14 +95,23 @@
     discard(job);
   };
 
+  // A question to a person; of several, one after the other.
   const ask = (job, answer) => {
-    const dialog = document.getElementById("ask");
-    dialog.querySelector("[data-sentence]").textContent = answer.sentence;
     refuse(job, answer.sentence, false);
+    questions.push([job, answer.sentence]);
+    if (!document.getElementById("ask").open) askNext();
+  };
+
+  const askNext = () => {
+    if (!questions.length) return;
+    const [job, sentence] = questions.shift();
+    const dialog = document.getElementById("ask");
+    dialog.querySelector("[data-sentence]").textContent = sentence;
     dialog.onclose = () => {
       job.confirmed = dialog.returnValue === "yes";
       if (job.confirmed) enqueue(job);
       else discard(job);
+      askNext();
     };
     dialog.returnValue = "";
     dialog.showModal();
