@@ -60,6 +60,54 @@ def grade(
         raise typer.Exit(EXIT_SOME_UNREAD)
 
 
+class Report(StrEnum):
+    """How an evaluation is printed."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
+@app.command()
+def evaluate(
+    pack: Annotated[Path, typer.Argument(metavar="PACK", help="Folder of the model pack.")],
+    table: Annotated[Path, typer.Argument(metavar="PHOTOS.CSV", help="Table of graded photographs.")],
+    where: Annotated[
+        list[str] | None, typer.Option(metavar="COLUMN=VALUE", help="Choose rows; may be given several times.")
+    ] = None,
+    photos: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Where the paths of the table start; its own folder if left out.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", file_okay=False, help="Write figures, plots and each verdict here.")
+    ] = None,
+    model_card: Annotated[
+        Path | None, typer.Option(metavar="FILE", dir_okay=False, help="Write the model card as Markdown.")
+    ] = None,
+    form: Annotated[Report, typer.Option("--format", help="How to print the figures.")] = Report.TEXT,
+    jobs: Annotated[int, typer.Option(min=1, max=256, metavar="N", help="Photographs graded at a time.")] = 1,
+) -> None:
+    """Say how good a pack's grades are on graded photographs; exit 2 on a bad table, 3 on a pack error."""
+    from retineye.grading import PackError
+
+    try:
+        from retineye.training.evaluation_run import run
+        from retineye.training.photographs import PhotographsError
+    except ImportError as exc:
+        typer.echo(f"Evaluation is not installed ({exc.name}). Install retineye[evaluate].", err=True)
+        raise typer.Exit(EXIT_USAGE) from exc
+    try:
+        printed = run(
+            pack, table, where=where or (), root=photos, out=out, model_card=model_card, form=form.value, jobs=jobs
+        )
+    except PhotographsError as exc:
+        typer.echo(f"Error: {exc}", err=True)
+        raise typer.Exit(EXIT_USAGE) from exc
+    except PackError as exc:
+        typer.echo(f"Error ({exc.code}): {exc}", err=True)
+        raise typer.Exit(EXIT_PACK) from exc
+    typer.echo(printed, nl=False)
+
+
 @app.command()
 def serve(
     host: Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 for every network.")] = "127.0.0.1",

@@ -9,7 +9,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
+from retineye.cli import app
 from retineye.grading import Grader
 from retineye.grading.calibrate import calibrate
 from retineye.grading.pack import Card
@@ -108,18 +110,51 @@ def test_the_folder_holds_figures_plots_and_a_line_for_each_photograph(evaluatio
         assert title in text
 
 
-def test_subgroups_appear_where_two_of_them_are_large_enough(grader: Grader, photographs: list[Photograph]) -> None:
-    drawn = [photograph for photograph in photographs if photograph.name.endswith("drawn-0.png")] + [
-        photograph for photograph in photographs if photograph.name.endswith("drawn-1.png")
-    ]
-    parts = evaluate(grader, drawn * 20, replicates=20).content["subgroups"]
-    assert [(part["by"], part["name"], part["n"]) for part in parts] == [("eye", "left", 20), ("eye", "right", 20)]
+def test_subgroups_appear_where_two_of_them_are_large_enough(
+    grader: Grader, photographs: list[Photograph], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn = [photograph for photograph in photographs if "drawn-" in photograph.name]
+    assert evaluate(grader, drawn, replicates=20).content["subgroups"] == []
+    monkeypatch.setattr("retineye.training.evaluate.LEAST_IN_SUBGROUP", 2)
+    parts = evaluate(grader, drawn, replicates=20).content["subgroups"]
+    assert [(part["by"], part["name"], part["n"]) for part in parts] == [("eye", "left", 2), ("eye", "right", 2)]
 
 
 def test_progress_is_told_for_each_photograph(grader: Grader, photographs: list[Photograph]) -> None:
     told: list[int] = []
     evaluate(grader, photographs[:3], replicates=10, on_graded=lambda: told.append(1))
     assert len(told) == 3
+
+
+@pytest.fixture(scope="module")
+def own_table(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    table = tmp_path_factory.mktemp("own") / "photos.csv"
+    lines = [f"{IDRID / f'small_IDRiD_{name}_test.jpg'},{grade}" for name, grade in (("004", 4), ("044", 0))]
+    table.write_text("\n".join(["path,grade", *lines]) + "\n")
+    return table
+
+
+def test_the_command_prints_json_and_writes_folder_and_model_card(own_table: Path, tmp_path: Path) -> None:
+    pack = write_tiny_pack(tmp_path / "pack", purpose="screening-support")
+    options = ["--out", str(tmp_path / "plots"), "--model-card", str(tmp_path / "card.md"), "--format", "json"]
+    result = CliRunner().invoke(app, ["evaluate", str(pack), str(own_table), *options])
+    assert result.exit_code == 0, result.stderr
+    assert json.loads(result.stdout)["photographs"]["n"] == 2
+    assert (tmp_path / "plots" / "evaluation.json").read_text() == result.stdout
+    assert "(plots/roc-photos.svg)" in (tmp_path / "card.md").read_text()
+    text = CliRunner().invoke(app, ["evaluate", str(pack), str(own_table), "--where", "grade=4"])
+    assert text.exit_code == 0
+    assert "on 1 photograph." in text.stdout
+
+
+def test_the_command_exits_3_on_a_pack_and_2_on_a_table_that_can_not_be_used(own_table: Path, tmp_path: Path) -> None:
+    missing = CliRunner().invoke(app, ["evaluate", str(tmp_path / "none"), str(own_table)])
+    assert (missing.exit_code, "pack_missing" in missing.stderr) == (3, True)
+    for_tests = write_tiny_pack(tmp_path / "pack")
+    refused = CliRunner().invoke(app, ["evaluate", str(for_tests), str(own_table)])
+    assert (refused.exit_code, "for tests alone" in refused.stderr) == (3, True)
+    wrong = CliRunner().invoke(app, ["evaluate", str(for_tests), str(own_table), "--where", "camera=x"])
+    assert (wrong.exit_code, "column=value" in wrong.stderr) == (2, True)
 
 
 @pytest.mark.parametrize("cuts", [None, [0.6, 1.3, 2.4, 3.6]])

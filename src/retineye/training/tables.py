@@ -14,7 +14,7 @@ def evaluation_text(content: Row) -> str:
     """Lay out an evaluation for a terminal."""
     photographs, pack = content["photographs"], content["pack"]
     lines = [
-        f"Pack {pack['id']} (sha256 {pack['sha256'][:12]}) on {photographs['n']} photographs.",
+        f"Pack {pack['id']} (sha256 {pack['sha256'][:12]}) on {photographs['n']} photograph{'s' * (photographs['n'] != 1)}.",
         intervals_sentence(content),
         "",
     ]
