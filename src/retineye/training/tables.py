@@ -13,8 +13,9 @@ Table = tuple[str, Sequence[str], Sequence[Sequence[str]]]
 def evaluation_text(content: Row) -> str:
     """Lay out an evaluation for a terminal."""
     photographs, pack = content["photographs"], content["pack"]
+    noun = "photograph" if photographs["n"] == 1 else "photographs"
     lines = [
-        f"Pack {pack['id']} (sha256 {pack['sha256'][:12]}) on {photographs['n']} photograph{'s' * (photographs['n'] != 1)}.",
+        f"Pack {pack['id']} (sha256 {pack['sha256'][:12]}) on {photographs['n']} {noun}.",
         intervals_sentence(content),
         "",
     ]
