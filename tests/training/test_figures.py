@@ -129,6 +129,16 @@ def test_nothing_graded_gives_empty_figures_instead_of_a_crash() -> None:
     assert "Grades" in tables.evaluation_text(content)
 
 
+def test_it_is_said_where_patients_are_not_named() -> None:
+    rows = [
+        {"set": "with"} | made([outcome(0, 0, patient="p1"), outcome(2, 2, patient="p1")]),
+        {"set": "without"} | made([outcome(0, 0)]),
+    ]
+    assert [row["patients"] for row in rows] == [1, 0]
+    sentence = tables.intervals_sentence({"intervals": {"replicates": 200}, "rows": rows})
+    assert "No patients are named in without:" in sentence
+
+
 def test_both_eyes_of_a_patient_widen_the_interval() -> None:
     def width(with_patients: bool) -> float:
         outcomes = [

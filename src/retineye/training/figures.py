@@ -31,7 +31,7 @@ def figures(outcomes: Sequence[Outcome], replicates: int, seed: int) -> dict[str
         "unreadable": len(outcomes) - len(readable),
         "not_fundus": sum(outcome.status == Status.NOT_FUNDUS for outcome in outcomes),
         "ungradable": _ungradable(readable, replicates, seed),
-        "patients": len({cluster for cluster in found.clusters if cluster}),
+        "patients": len({outcome.photograph.cluster for outcome in outcomes if outcome.photograph.patient}),
         "n_graded": len(found.truth),
         "grades": np.bincount(found.truth, minlength=metrics.GRADES).tolist(),
         "accuracy": _share(lambda w: metrics.accuracy(found.truth, found.given, w), weights),

@@ -25,10 +25,17 @@ def evaluation_text(content: Row) -> str:
 
 
 def intervals_sentence(content: Row) -> str:
-    """Say how the intervals were made."""
+    """Say how the intervals were made, and where they are too narrow."""
+    nameless = [row["set"] for row in content["rows"] if not row["patients"]]
     return (
         f"In brackets: 95 % intervals from {content['intervals']['replicates']} bootstrap samples, drawn by patient "
         "where patients are named (recall, and shares of exactly 0 or 1: Wilson)."
+        + (
+            f" No patients are named in {', '.join(nameless)}: the two eyes of a person count as two people there, "
+            "so that the intervals are a little too narrow."
+            if nameless
+            else ""
+        )
     )
 
 
