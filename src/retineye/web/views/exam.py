@@ -3,6 +3,7 @@
 from typing import cast
 from uuid import UUID
 
+from django.conf import settings
 from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
@@ -80,6 +81,7 @@ def _to_show(user: User, found: Exam) -> dict[str, object]:
         "outcome": shown.panel(result.patient),
         "show_eyes": bool(pictures),
         "absences": Absence.choices,
+        "most_bytes": settings.RETINEYE_MAX_UPLOAD_BYTES,
         "may_send": allowed(user, Right.SEND_PHOTOGRAPH),
         "may_regrade": allowed(user, Right.REGRADE),
         "poll": shown.Poll(),

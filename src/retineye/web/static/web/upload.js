@@ -3,25 +3,33 @@
 
 (() => {
   const AT_ONCE = 2;
+  const TOO_LARGE = "The file is larger than this service accepts. Export the photograph at a smaller size.";
+  const SIGNED_OUT = "You have been signed out. Sign in again in another tab, then try again: the file is still here.";
   const LOST = "The connection broke before the photograph had arrived. Nothing is lost: try again.";
   const waiting = [];
   const questions = [];
   let running = 0;
 
-  const megabytes = (bytes) => (bytes / 1e6).toFixed(1) + " MB";
-
   const addRow = (lane, file) => {
     const row = document.getElementById("up-row").content.firstElementChild.cloneNode(true);
     const job = { lane, file, row, fields: new FormData(lane.querySelector("form")) };
     row.querySelector("[data-name]").textContent = file.name;
-    row.querySelector("[data-size]").textContent = megabytes(file.size);
+    row.querySelector("[data-size]").textContent = (file.size / 1e6).toFixed(1) + " MB";
     const picture = row.querySelector(".up-pic");
     picture.onerror = () => picture.removeAttribute("src");
     picture.src = URL.createObjectURL(file);
-    row.querySelector("[data-again]").onclick = () => enqueue(job);
+    row.querySelector("[data-again]").onclick = () => renew(job).finally(() => enqueue(job));
     row.querySelector("[data-leave]").onclick = () => discard(job);
     lane.querySelector(".ups").append(row);
-    enqueue(job);
+    if (file.size > Number(lane.dataset.mostBytes)) refuse(job, TOO_LARGE, false);
+    else enqueue(job);
+  };
+
+  // Whoever signed in again meanwhile has a new token; the one in this page is void.
+  const renew = async (job) => {
+    const page = new DOMParser().parseFromString(await (await fetch(window.location.href)).text(), "text/html");
+    const token = page.querySelector("[name=csrfmiddlewaretoken]");
+    if (token) job.fields.set(token.name, token.value);
   };
 
   const enqueue = (job) => {
@@ -33,10 +41,7 @@
   };
 
   const next = () => {
-    while (running < AT_ONCE && waiting.length) {
-      running += 1;
-      send(waiting.shift());
-    }
+    for (; running < AT_ONCE && waiting.length; running += 1) send(waiting.shift());
   };
 
   const discard = (job) => {
@@ -77,6 +82,8 @@
     try { answer = JSON.parse(request.responseText); } catch { answer = {}; }
     if (answer.html) return show(job, answer);
     if (answer.ask) return ask(job, answer);
+    if (request.status === 413) return refuse(job, TOO_LARGE, false);
+    if (new URL(request.responseURL).pathname !== job.lane.dataset.upload) return refuse(job, SIGNED_OUT, true);
     const sentence = answer.sentence || "The server could not take the photograph. Try again in a moment.";
     refuse(job, sentence, answer.again ?? request.status >= 500);
   };
