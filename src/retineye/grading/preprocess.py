@@ -1,5 +1,6 @@
 """Bring a photograph to the network's input; training and serving both go through these functions."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -97,18 +98,26 @@ def crop(pixels: "NDArray[np.uint8]", retina: Retina, size_px: int, margin: floa
     """
     height, width = pixels.shape[:2]
     left, top, right, bottom = square_box(retina, margin)
-    inner = pixels[max(0, top) : max(0, min(height, bottom)), max(0, left) : max(0, min(width, right))]
     scale = size_px / (right - left)
-    # Shrinking before padding keeps the padded copy small.
-    size = (max(1, round(inner.shape[1] * scale)), max(1, round(inner.shape[0] * scale)))
-    how = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
-    small = cv2.resize(inner, size, interpolation=how)
+    x, columns = _shown(left, right, width, scale)
+    y, rows = _shown(top, bottom, height, scale)
     square = np.zeros((size_px, size_px, 3), np.uint8)
-    x = min(max(0, round(max(0, -left) * scale)), size_px)
-    y = min(max(0, round(max(0, -top) * scale)), size_px)
-    part = small[: size_px - y, : size_px - x]
-    square[y : y + part.shape[0], x : x + part.shape[1]] = part
+    if x[1] > x[0] and y[1] > y[0]:
+        how = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
+        inner = pixels[rows[0] : rows[1], columns[0] : columns[1]]
+        square[y[0] : y[1], x[0] : x[1]] = cv2.resize(inner, (x[1] - x[0], y[1] - y[0]), interpolation=how)
     return square
+
+
+def _shown(start: int, stop: int, length: int, scale: float) -> tuple[tuple[int, int], tuple[int, int]]:
+    """Give the whole target pixels that the photograph covers along one side, and the source pixels that fill them.
+
+    Only whole target pixels: rounding their edge instead would shift the retina by up to half of one.
+    """
+    first = math.ceil(max(0, -start) * scale - 1e-6)
+    last = math.floor((min(length, stop) - start) * scale + 1e-6)
+    ends = [min(length, max(0, round(start + target / scale))) for target in (first, last)]
+    return (first, last) if ends[1] > ends[0] else (0, 0), (ends[0], ends[1])
 
 
 @lru_cache(maxsize=8)

@@ -45,6 +45,8 @@ class TrainingConfig:
     """Strength of the colour and camera augmentation; 0 leaves only rotation, flip and scale."""
     set_weights: dict[str, float] = field(default_factory=dict)
     """How often a set is drawn, relative to the square root of its size; 1 where not named."""
+    gradability: str = ""
+    """The quality gate's JSON file, seen from the config file; the shipped pack's own gate if empty."""
     purpose: str = "screening-support"
     """`screening-support`, or `test` for a pack that only tests may grade with."""
     licence: str = "See data sets"

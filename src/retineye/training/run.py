@@ -5,6 +5,7 @@ from its last checkpoint.
 """
 
 import csv
+import json
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -20,9 +21,10 @@ from retineye.grading.grader import Grader
 from retineye.grading.network import Network
 from retineye.grading.pack import ModelPack, write_pack
 from retineye.grading.preprocess import InputSpec, preprocess
+from retineye.grading.quality import Gradability
 from retineye.grading.retina import find_retina
 from retineye.training import calibration
-from retineye.training.config import TrainingConfig
+from retineye.training.config import ConfigError, TrainingConfig
 from retineye.training.data import (
     STRETCHED,
     groups_of,
@@ -58,9 +60,7 @@ class Material:
     """Rows that share a person or a picture with a test photograph, and so were left out."""
 
 
-def prepare(
-    config: TrainingConfig, table: Path, cache: Path, say: Callable[[str], None] = lambda _: None
-) -> Material:
+def prepare(config: TrainingConfig, table: Path, cache: Path, say: Callable[[str], None] = lambda _: None) -> Material:
     """Choose the photographs, make their squares, and part them so that no person or picture is on both sides.
 
     Raises
@@ -85,7 +85,69 @@ def prepare(
     return Material(rows, squares, train, held, barred)
 
 
-def write_split(material: Material, folder: Path, root: Path) -> None:
+def train(
+    config_file: Path,
+    table: Path,
+    folder: Path,
+    *,
+    resume: bool = False,
+    threads: int = 2,
+    cache: Path | None = None,
+    on_progress: Callable[[Progress], None] | None = None,
+    say: Callable[[str], None] = lambda _: None,
+) -> ModelPack:
+    """Make a pack from one config file.
+
+    Parameters
+    ----------
+    table
+        The photographs: a CSV file (docs/training.md).
+    folder
+        The run folder.
+    resume
+        Go on from the folder's checkpoint.
+    cache
+        Where the squares are kept between runs; in the run folder if left out.
+
+    Raises
+    ------
+    ConfigError, PhotographsError, WeightsError, ExportError, PackError
+        What was given can not be used, or what was made is not sound; the message says why.
+    FileExistsError
+        The folder holds a run already and `resume` is false.
+    """
+    config = TrainingConfig.read(config_file)
+    gradability = read_gradability(config, config_file)
+    open_run_folder(config_file, folder, resume=resume)
+    material = prepare(config, table, cache or folder / "squares", say)
+    write_split(material, folder)
+    trainer = fit(config, material, folder, resume=resume, threads=threads, on_progress=on_progress)
+    return finish(config, trainer.averaged, material, gradability, folder, threads=threads, say=say)
+
+
+def read_gradability(config: TrainingConfig, config_file: Path) -> Mapping[str, Any]:
+    """Read the quality gate that the config names, or that of the shipped pack.
+
+    Raises
+    ------
+    ConfigError
+        The file can not be read.
+    PackError
+        The shipped pack can not be trusted, or the gate does not fit this program.
+    """
+    if not config.gradability:
+        part: Mapping[str, Any] = ModelPack.load().card.content["gradability"]
+        return part
+    path = config_file.parent / config.gradability
+    try:
+        part = json.loads(path.read_bytes())
+    except (OSError, ValueError) as exc:
+        raise ConfigError(f"{config_file}: the gate {path} can not be read: {exc}.") from exc
+    Gradability.from_card(part)
+    return part
+
+
+def write_split(material: Material, folder: Path) -> None:
     """Write which photograph was used for what: split.csv with path, dataset, grade, use."""
     use = {int(i): "train" for i in material.train} | {int(i): "held" for i in material.held}
     with (folder / "split.csv").open("w", newline="", encoding="utf-8") as stream:

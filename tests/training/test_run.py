@@ -1,0 +1,128 @@
+"""One command makes a pack from a config, goes on after a stop, and what it makes can grade."""
+
+import csv
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from retineye.grading import Grader, ModelPack
+from retineye.training.config import ConfigError, TrainingConfig
+from tests import photos
+
+CONFIGS = Path(__file__).parents[2] / "configs"
+TINY = """
+id = "tiny"
+sets = ["drawn"]
+size_px = 64
+schedule = [[1, 48], [1, 64]]
+backbone = "test_efficientnet"
+weights = "none"
+holdout = 0.3
+batch = 8
+purpose = "test"
+gradability = "gate.json"
+"""
+
+
+@pytest.fixture(scope="module")
+def table(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("photographs")
+    rng = np.random.default_rng(2)
+    with (folder / "photos.csv").open("w", newline="") as stream:
+        writer = csv.writer(stream)
+        writer.writerow(["path", "dataset", "grade", "patient", "split", "licence"])
+        for number in range(60):
+            grade = number % 5
+            pixels = photos.retina(width_px=180, height_px=140, lesions=6 * grade, seed=int(rng.integers(1, 9999)))
+            (folder / f"{number}.png").write_bytes(photos.encode(pixels))
+            use = "test" if number >= 50 else "train"
+            writer.writerow([f"{number}.png", "drawn", grade, f"p{number // 2}", use, "drawn"])
+    return folder / "photos.csv"
+
+
+def config_file(folder: Path, text: str = TINY) -> Path:
+    shutil.copyfile(Path(__file__).parents[1] / "gradability.json", folder / "gate.json")
+    path = folder / "tiny.toml"
+    path.write_text(text)
+    return path
+
+
+@pytest.mark.train
+def test_a_run_ends_in_a_verified_pack_that_grades(table: Path, tmp_path: Path) -> None:
+    from retineye.training.run import train
+
+    told = []
+    pack = train(config_file(tmp_path), table, tmp_path / "run", threads=2, on_progress=told.append)
+    grader = Grader.from_pack(pack.folder, threads=1, allow_test=True)
+    verdict = grader.grade((table.parent / "3.png").read_bytes())
+    assert verdict.pack == ModelPack.load(tmp_path / "run" / "pack").id
+    card = json.loads((tmp_path / "run" / "pack" / "card.json").read_text())
+    assert card["training"]["data_sets"][0]["licence"] == "drawn"
+    assert sum(card["training"]["data_sets"][0]["counts"]) + sum(card["training"]["held_out"][0]["counts"]) == 50
+    assert card["evaluation"]
+    assert (tmp_path / "run" / "model-card.md").read_text().startswith("# ")
+    assert {told[-1].epoch, told[-1].epochs} == {2}
+    assert told[-1].images == told[-1].images_in_epoch
+    used = list(csv.DictReader((tmp_path / "run" / "split.csv").open()))
+    assert not {row["path"] for row in used} & {f"{number}.png" for number in range(50, 60)}
+
+
+@pytest.mark.train
+def test_a_stopped_run_goes_on_from_its_checkpoint(table: Path, tmp_path: Path) -> None:
+    from retineye.training.run import train
+
+    class Stopped(Exception):
+        pass
+
+    def stop_in_second_epoch(progress: object) -> None:
+        if progress.epoch == 2:  # type: ignore[attr-defined]
+            raise Stopped
+
+    config = config_file(tmp_path)
+    with pytest.raises(Stopped):
+        train(config, table, tmp_path / "run", threads=2, on_progress=stop_in_second_epoch)
+    with pytest.raises(FileExistsError, match="--resume"):
+        train(config, table, tmp_path / "run", threads=2)
+    epochs = []
+    train(config, table, tmp_path / "run", threads=2, resume=True, on_progress=lambda told: epochs.append(told.epoch))
+    assert set(epochs) == {2}
+    kept = [json.loads(line)["epoch"] for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
+    assert kept == [1, 2]
+
+
+@pytest.mark.train
+def test_a_checkpoint_of_another_config_is_refused(table: Path, tmp_path: Path) -> None:
+    from retineye.training.run import train
+
+    train(config_file(tmp_path), table, tmp_path / "run", threads=2)
+    other = config_file(tmp_path, TINY.replace("batch = 8", "batch = 4"))
+    with pytest.raises(ValueError, match="another config"):
+        train(other, table, tmp_path / "run", threads=2, resume=True)
+
+
+@pytest.mark.parametrize("path", sorted(CONFIGS.glob("*.toml")), ids=lambda path: path.stem)
+def test_each_config_in_the_repository_can_be_read(path: Path) -> None:
+    assert TrainingConfig.read(path).epochs >= 1
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("id = ", "TOML"),
+        (TINY + "colour = 1\n", "unknown key colour"),
+        (TINY.replace("holdout = 0.3", "holdout = 0.7"), "holdout"),
+        (TINY.replace("schedule = [[1, 48], [1, 64]]", "schedule = []"), "schedule"),
+        (TINY.replace("size_px = 64\n", ""), "size_px"),
+    ],
+)
+def test_a_wrong_config_is_refused_with_the_key_that_is_wrong(tmp_path: Path, text: str, complaint: str) -> None:
+    with pytest.raises(ConfigError, match=complaint):
+        TrainingConfig.read(config_file(tmp_path, text))
+
+
+def test_sizes_follow_the_schedule(tmp_path: Path) -> None:
+    config = TrainingConfig.read(config_file(tmp_path, TINY.replace("[1, 48]", "[3, 48]")))
+    assert [config.size_at(epoch) for epoch in range(4)] == [48, 48, 48, 64]
