@@ -29,9 +29,9 @@ def database_url() -> str:
     found = connection.settings_dict
     if connection.vendor == "sqlite":
         return f"sqlite:///{found['NAME']}"
-    port = f":{found['PORT']}" if found["PORT"] else ""
-    host = str(found["HOST"]).replace("/", "%2F")
-    return f"postgres://{found['USER']}:{found['PASSWORD']}@{host}{port}/{found['NAME']}"
+    given = {"host": found["HOST"], "port": found["PORT"], **found.get("OPTIONS", {})}
+    where = "&".join(f"{name}={given[name]}" for name in ("host", "port") if given[name])
+    return f"postgres://{found['USER']}:{found['PASSWORD']}@/{found['NAME']}?{where}"
 
 
 @pytest.fixture()
@@ -80,14 +80,14 @@ def test_kill_9_in_the_middle_of_a_grade_loses_nothing(hill: Clinic, start: Star
     data = IDRID.read_bytes()
     worker = start()
     sent = send(hill, add_exam(hill), data)
-    until(lambda: state_of(sent) == State.GRADING, within_s=60, step_s=0.002)
+    until(lambda: state_of(sent) == State.GRADING, within_s=180, step_s=0.002)
     os.kill(worker.pid, signal.SIGSTOP)
     assert state_of(sent) == State.GRADING, "the worker was too quick to be caught"
     os.kill(worker.pid, signal.SIGKILL)
     assert worker.wait() == -signal.SIGKILL
 
     successor = start()
-    until(lambda: state_of(sent) == State.GRADED, within_s=60)
+    until(lambda: state_of(sent) == State.GRADED, within_s=180)
     sent.refresh_from_db()
     assert sent.attempt == 2
     assert Verdict.objects.get(photograph=sent).attempt == 2
@@ -100,7 +100,7 @@ def test_kill_9_in_the_middle_of_a_grade_loses_nothing(hill: Clinic, start: Star
 def test_sigterm_ends_a_worker_after_the_photograph_in_hand(hill: Clinic, start: Start) -> None:
     worker = start()
     sent = send(hill, add_exam(hill), IDRID.read_bytes())
-    until(lambda: state_of(sent) == State.GRADING, within_s=60, step_s=0.002)
+    until(lambda: state_of(sent) == State.GRADING, within_s=180, step_s=0.002)
     worker.send_signal(signal.SIGTERM)
     assert worker.wait(30) == 0
     assert state_of(sent) == State.GRADED
@@ -113,7 +113,7 @@ def test_two_workers_side_by_side_grade_each_photograph_once(hill: Clinic, start
         send(hill, exam, picture(seed))
     start()
     start()
-    until(lambda: not Photograph.objects.exclude(state=State.GRADED).exists(), within_s=90, step_s=0.2)
+    until(lambda: not Photograph.objects.exclude(state=State.GRADED).exists(), within_s=240, step_s=0.2)
     assert Verdict.objects.count() == 12
     assert set(Verdict.objects.values_list("attempt", flat=True)) == {1}
 
@@ -123,7 +123,7 @@ def test_without_a_verified_pack_a_worker_does_not_start_and_says_why(
 ) -> None:
     sent = send(hill, add_exam(hill), picture())
     worker = start(RETINEYE_PACK=str(tmp_path / "nowhere"))
-    _, said = worker.communicate(timeout=60)
+    _, said = worker.communicate(timeout=180)
     assert worker.returncode == 3
     assert b"The worker does not start" in said
     assert b"nowhere" in said
@@ -132,7 +132,7 @@ def test_without_a_verified_pack_a_worker_does_not_start_and_says_why(
 
 def test_a_worker_ends_when_the_service_that_started_it_is_gone(start: Start) -> None:
     worker = start("--parent", "1" if os.getpid() != 1 else "2")
-    assert worker.wait(60) == 0
+    assert worker.wait(180) == 0
 
 
 def test_no_name_and_no_path_of_a_file_gets_into_the_log(hill: Clinic, start: Start) -> None:
@@ -141,7 +141,7 @@ def test_no_name_and_no_path_of_a_file_gets_into_the_log(hill: Clinic, start: St
     broken = send(hill, add_exam(hill, patient), picture(2))
     (Path(broken.original.storage.location) / broken.original.name).unlink()  # type: ignore[attr-defined]
     worker = start()
-    until(lambda: {state_of(good), state_of(broken)} == {State.GRADED, State.FAILED}, within_s=60)
+    until(lambda: {state_of(good), state_of(broken)} == {State.GRADED, State.FAILED}, within_s=180)
     worker.send_signal(signal.SIGTERM)
     _, said = worker.communicate(timeout=30)
     assert str(good.pk).encode() in said

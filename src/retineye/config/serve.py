@@ -8,6 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 import structlog
+from django.core.checks import run_checks
 from django.core.management import call_command
 from granian.constants import Interfaces
 from granian.server import Server
@@ -70,7 +71,7 @@ def say(text: str = "") -> None:
 
 def serve(host: str, port: int, *, worker: bool) -> None:
     """Prepare database and static files, print what a person must know, and serve until told to stop."""
-    call_command("check", fail_level="ERROR")
+    _stop_on_errors()
     call_command("migrate", interactive=False, verbosity=0)
     call_command("createcachetable", verbosity=0)
     call_command("collectstatic", interactive=False, verbosity=0, clear=False)
@@ -92,6 +93,14 @@ def serve(host: str, port: int, *, worker: bool) -> None:
         server.serve()
     finally:
         kept.stop()
+
+
+def _stop_on_errors() -> None:
+    # Warnings are not repeated here: the one that everybody must know, about the pack, is in the greeting.
+    errors = [message for message in run_checks() if message.is_serious()]
+    if errors:
+        lines = [f"RetinEye does not start: {message.msg} {message.hint or ''}" for message in errors]
+        raise SystemExit("\n".join(lines))
 
 
 def _greet(address: str, host: str) -> None:
