@@ -69,9 +69,10 @@ def main() -> None:
                 seconds = [took for took, _ in runs]
                 outcome = ", ".join(sorted({state for _, state in runs}))
                 size = f"{file.stat().st_size / 1e6:.1f} MB"
-                print(f"| {file.name} ({size}) | {outcome} | {statistics.median(seconds):.2f} s | {max(seconds):.2f} s |")
+                print(f"| {file.name} ({size}) | {outcome} | {statistics.median(seconds):.2f} s "
+                      f"| {max(seconds):.2f} s |")
             browser.close()
-    print(f"\nThe service answered {started:.1f} s after its start; the first photograph after that took {first:.2f} s.")
+    print(f"\nThe service answered {started:.1f} s after its start; its first photograph took {first:.2f} s.")
 
 
 if __name__ == "__main__":
