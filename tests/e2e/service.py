@@ -32,8 +32,9 @@ class Service:
 
     def __enter__(self) -> Self:
         command = [str(Path(sys.executable).with_name("retineye")), "serve", "--port", str(self.port)]
+        kept = {key: value for key, value in os.environ.items() if not key.startswith(("RETINEYE_", "DATABASE_URL"))}
         self._process = subprocess.Popen(
-            command, env=self._environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+            command, env=kept | self.settings, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
         )
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
@@ -64,16 +65,21 @@ class Service:
         assert found, "".join(self.lines)
         return found.group()
 
-    def _environment(self) -> dict[str, str]:
-        kept = {key: value for key, value in os.environ.items() if not key.startswith(("RETINEYE_", "DATABASE_URL"))}
-        ours = {"RETINEYE_DATA_DIR": str(self.folder / "data"), "DJANGO_SETTINGS_MODULE": "retineye.config.settings"}
+    @property
+    def settings(self) -> dict[str, str]:
+        """Give the settings that the service runs with; the shipped pack is used where there is one."""
+        ours = {
+            "RETINEYE_DATA_DIR": str(self.folder / "data"),
+            "DJANGO_SETTINGS_MODULE": "retineye.config.settings",
+            "PYTHONUNBUFFERED": "1",
+        }
         if not (default_pack_path() / "model.onnx").exists():
             # A pack for tests grades only where DEBUG is on.
             pack = self.folder / "tiny"
             if not pack.exists():
                 write_tiny_pack(pack)
             ours |= {"RETINEYE_PACK": str(pack), "RETINEYE_DEBUG": "true"}
-        return kept | ours | {"PYTHONUNBUFFERED": "1"}
+        return ours
 
     def _read(self) -> None:
         assert self._process.stdout

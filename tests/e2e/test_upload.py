@@ -4,10 +4,11 @@ import base64
 import re
 from pathlib import Path
 
-from playwright.sync_api import expect
+from playwright.sync_api import Browser, expect
 
 from tests.e2e.nurse import Nurse
-from tests.e2e.service import PHOTOGRAPHS, fresh
+from tests.e2e.service import PHOTOGRAPHS, Service, fresh
+from tests.e2e.wire import Wire
 
 SMALL = "small_IDRiD_005_test.jpg"
 
@@ -60,27 +61,29 @@ def test_what_is_no_photograph_is_refused_with_the_way_out(nurse: Nurse, tmp_pat
 
 
 def test_a_network_that_breaks_in_the_middle_loses_nothing_and_the_file_is_sent_again(
-    nurse: Nurse, tmp_path: Path
+    browser: Browser, service: Service, clinic: str, tmp_path: Path
 ) -> None:
-    start(nurse)
-    network = nurse.page.context.new_cdp_session(nurse.page)
-    network.send("Network.enable")
-    slow = {"offline": False, "latency": 0, "downloadThroughput": -1, "uploadThroughput": 60_000}
-    network.send("Network.emulateNetworkConditions", slow)
-    nurse.send("right", fresh(tmp_path, "idrid_test_005.jpg"))
-    row = nurse.lane("right").locator(".up")
-    expect(row.get_by_role("progressbar")).to_be_visible()
-    expect(row.get_by_role("progressbar")).to_have_js_property("value", 0)
-    nurse.page.wait_for_timeout(1500)
-    sent = row.get_by_role("progressbar").evaluate("bar => bar.value")
-    assert 0 < sent < 1, "the network is to break in the middle"
-    network.send("Network.emulateNetworkConditions", slow | {"offline": True})
-    expect(row).to_contain_text("The connection broke", timeout=10_000)
-    expect(nurse.lane("right").locator(".photo")).to_have_count(0)
-    network.send("Network.emulateNetworkConditions", slow | {"uploadThroughput": -1})
-    row.get_by_role("button", name="Try again").click()
-    nurse.wait_for_verdict("right")
-    expect(row).to_have_count(0)
+    context = browser.new_context(storage_state=clinic)
+    nurse = Nurse(context.new_page(), service)
+    address = start(nurse)
+    with Wire(service.port) as wire:
+        nurse.page.goto(address.replace(service.url, wire.url))
+        wire.bytes_per_s = 60_000
+        nurse.send("right", fresh(tmp_path, "idrid_test_090.jpg"))
+        row = nurse.lane("right").locator(".up")
+        expect(row.get_by_role("progressbar")).to_be_visible()
+        nurse.page.wait_for_timeout(1500)
+        wire.cut()
+        expect(row).to_contain_text("The connection broke")
+        expect(nurse.lane("right").locator(".photo")).to_have_count(0)
+        row.get_by_role("button", name="Try again").click()
+        expect(row).to_contain_text("The connection broke")
+        wire.bytes_per_s = None
+        wire.mend()
+        row.get_by_role("button", name="Try again").click()
+        nurse.wait_for_verdict("right")
+        expect(row).to_have_count(0)
+    context.close()
 
 
 def test_a_photograph_may_be_dropped_into_its_lane(nurse: Nurse, tmp_path: Path) -> None:

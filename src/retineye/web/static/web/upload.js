@@ -68,7 +68,6 @@
     request.onerror = request.onabort = request.ontimeout = () => refuse(job, LOST, true);
     request.onloadend = () => { running -= 1; next(); };
     request.open("POST", job.lane.dataset.upload);
-    request.setRequestHeader("X-Requested-With", "XMLHttpRequest");
     request.send(body);
   };
 
@@ -80,10 +79,10 @@
   const done = (job, request) => {
     let answer;
     try { answer = JSON.parse(request.responseText); } catch { answer = {}; }
-    if (answer.html) return show(job, answer);
-    if (answer.ask) return ask(job, answer);
     if (request.status === 413) return refuse(job, TOO_LARGE, false);
     if (new URL(request.responseURL).pathname !== job.lane.dataset.upload) return refuse(job, SIGNED_OUT, true);
+    if (answer.html) return show(job, answer);
+    if (answer.ask) return ask(job, answer);
     const sentence = answer.sentence || "The server could not take the photograph. Try again in a moment.";
     refuse(job, sentence, answer.again ?? request.status >= 500);
   };
