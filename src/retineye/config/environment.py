@@ -130,15 +130,17 @@ def database(name: str, sqlite_file: Path) -> dict[str, Any]:
         If the address is not one of SQLite or PostgreSQL. The address itself is not repeated: it may hold a password.
     """
     wrong = ImproperlyConfigured(f"{name} must look like postgres://user:password@host/name or sqlite:///path.")
+    address = text(name, f"sqlite:///{sqlite_file}")
+    scheme = address.partition(":")[0]
+    if scheme not in ("sqlite", "postgres", "postgresql"):
+        raise wrong
     try:
-        found: dict[str, Any] = dict(env.db_url(name, default=f"sqlite:///{sqlite_file}"))
+        found: dict[str, Any] = dict(env.db_url_config(address))
     except (ValueError, ImproperlyConfigured):
         raise wrong from None
-    if found.get("ENGINE") == "django.db.backends.sqlite3":
-        return {**found, "OPTIONS": {**SQLITE_OPTIONS, **found.get("OPTIONS", {})}, "ATOMIC_REQUESTS": False}
-    if found.get("ENGINE") == "django.db.backends.postgresql":
-        return {**found, "CONN_HEALTH_CHECKS": True, "ATOMIC_REQUESTS": False}
-    raise wrong
+    if scheme == "sqlite":
+        return {**found, "OPTIONS": {**SQLITE_OPTIONS, **found.get("OPTIONS", {})}}
+    return {**found, "CONN_HEALTH_CHECKS": True}
 
 
 def secret(name: str, made_in: Path) -> str:
@@ -149,15 +151,16 @@ def secret(name: str, made_in: Path) -> str:
     ImproperlyConfigured
         If it is too short to be one, or its file can not be read or made.
     """
-    given = text(name)
-    path = Path(text(f"{name}_FILE", str(made_in)))
+    given, named = text(name), text(f"{name}_FILE")
+    path = Path(named) if named else made_in
     if not given:
         try:
-            if not path.exists() and path == made_in:
+            if not named and not path.exists():
                 _make_secret(path)
             given = path.read_text(encoding="ascii").strip()
         except (OSError, UnicodeError) as exc:
-            raise ImproperlyConfigured(f"{name} is not set, and {str(path)!r} can not be read: {exc}.") from exc
+            which = f"{name}_FILE" if named else f"The file of {name}"
+            raise ImproperlyConfigured(f"{which} is {str(path)!r}, and that can not be read: {exc}.") from exc
     if len(given) < 40:
         raise ImproperlyConfigured(f"{name} must have at least 40 characters; it has {len(given)}.")
     return given

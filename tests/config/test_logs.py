@@ -1,0 +1,57 @@
+"""Log lines are JSON, and hold ids and places, never what a row or an exception says."""
+
+import json
+import logging
+import logging.config
+from collections.abc import Iterator
+
+import pytest
+import structlog
+
+from retineye.config.logs import logging_config
+
+
+@pytest.fixture(autouse=True)
+def as_the_service_logs(capfd: pytest.CaptureFixture[str]) -> Iterator[None]:
+    """Write to this test's standard error, and leave the test run's own handlers as they were."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    logging.config.dictConfig(logging_config("INFO"))
+    yield
+    root.handlers[:], root.level = handlers, level
+
+
+def lines(capfd: pytest.CaptureFixture[str]) -> list[dict[str, object]]:
+    return [json.loads(line) for line in capfd.readouterr().err.splitlines()]
+
+
+def test_our_lines_and_django_s_are_json_with_time_level_and_place(capfd: pytest.CaptureFixture[str]) -> None:
+    structlog.get_logger("retineye.clinic.grade").info("graded", photograph="42")
+    logging.getLogger("django.request").warning("Not Found: %s", "/nowhere/")
+    ours, djangos = lines(capfd)
+    assert ours["event"] == "graded"
+    assert ours["photograph"] == "42"
+    assert djangos["event"] == "Not Found: /nowhere/"
+    for line in (ours, djangos):
+        assert {"timestamp", "level", "logger"} <= set(line)
+
+
+@pytest.mark.parametrize("name", ["retineye.clinic.grade", "django.request"])
+def test_an_exception_s_text_stays_out_and_its_type_and_places_come_in(
+    name: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    logger = structlog.get_logger(name) if name.startswith("retineye") else logging.getLogger(name)
+    try:
+        raise ValueError("Key (name)=(Ana Ruiz) already exists.")
+    except ValueError:
+        logger.exception("broke")
+    text = capfd.readouterr().err
+    [line] = [json.loads(one) for one in text.splitlines()]
+    assert "Ruiz" not in text
+    assert line["error"] == "builtins.ValueError"
+    assert "test_logs.py" in line["places"][-1]
+
+
+def test_what_axes_says_of_names_is_not_written(capfd: pytest.CaptureFixture[str]) -> None:
+    logging.getLogger("axes.handlers.database").warning("New login failure by %s", "ana@hill.example")
+    assert lines(capfd) == []
