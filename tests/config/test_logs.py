@@ -4,6 +4,7 @@ import json
 import logging
 import logging.config
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 import structlog
@@ -11,14 +12,16 @@ import structlog
 from retineye.config.logs import logging_config
 
 
-@pytest.fixture(autouse=True)
-def as_the_service_logs(capfd: pytest.CaptureFixture[str]) -> Iterator[None]:
-    """Write to this test's standard error, and leave the test run's own handlers as they were."""
+@contextmanager
+def as_the_service_logs() -> Iterator[None]:
+    """Write to what is standard error now, and leave the test run's own handlers as they were."""
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
     logging.config.dictConfig(logging_config("INFO"))
-    yield
-    root.handlers[:], root.level = handlers, level
+    try:
+        yield
+    finally:
+        root.handlers[:], root.level = handlers, level
 
 
 def lines(capfd: pytest.CaptureFixture[str]) -> list[dict[str, object]]:
@@ -26,8 +29,9 @@ def lines(capfd: pytest.CaptureFixture[str]) -> list[dict[str, object]]:
 
 
 def test_our_lines_and_django_s_are_json_with_time_level_and_place(capfd: pytest.CaptureFixture[str]) -> None:
-    structlog.get_logger("retineye.clinic.grade").info("graded", photograph="42")
-    logging.getLogger("django.request").warning("Not Found: %s", "/nowhere/")
+    with as_the_service_logs():
+        structlog.get_logger("retineye.clinic.grade").info("graded", photograph="42")
+        logging.getLogger("django.request").warning("Not Found: %s", "/nowhere/")
     ours, djangos = lines(capfd)
     assert ours["event"] == "graded"
     assert ours["photograph"] == "42"
@@ -41,10 +45,11 @@ def test_an_exception_s_text_stays_out_and_its_type_and_places_come_in(
     name: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
     logger = structlog.get_logger(name) if name.startswith("retineye") else logging.getLogger(name)
-    try:
-        raise ValueError("Key (name)=(Ana Ruiz) already exists.")
-    except ValueError:
-        logger.exception("broke")
+    with as_the_service_logs():
+        try:
+            raise ValueError("Key (name)=(Ana Ruiz) already exists.")
+        except ValueError:
+            logger.exception("broke")
     text = capfd.readouterr().err
     [line] = [json.loads(one) for one in text.splitlines()]
     assert "Ruiz" not in text
@@ -53,5 +58,6 @@ def test_an_exception_s_text_stays_out_and_its_type_and_places_come_in(
 
 
 def test_what_axes_says_of_names_is_not_written(capfd: pytest.CaptureFixture[str]) -> None:
-    logging.getLogger("axes.handlers.database").warning("New login failure by %s", "ana@hill.example")
+    with as_the_service_logs():
+        logging.getLogger("axes.handlers.database").warning("New login failure by %s", "ana@hill.example")
     assert lines(capfd) == []
