@@ -109,6 +109,45 @@ def evaluate(
 
 
 @app.command()
+def train(
+    config: Annotated[Path, typer.Argument(metavar="CONFIG", help="The run's TOML file (docs/training.md).")],
+    table: Annotated[Path, typer.Option("--photos", metavar="PHOTOS.CSV", help="Table of graded photographs.")],
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", file_okay=False, help="The run folder; runs/CONFIG if left out.")
+    ] = None,
+    squares: Annotated[
+        Path | None, typer.Option(metavar="DIR", file_okay=False, help="Keep prepared photographs here between runs.")
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on from the run folder's checkpoint.")] = False,
+    threads: Annotated[int, typer.Option(min=1, max=256, metavar="N", help="Threads; never more than cores.")] = 2,
+) -> None:
+    """Make a model pack: data, training, calibration, evaluation, export; exit 2 if that can not be."""
+    from retineye.grading import PackError
+
+    try:
+        from retineye.training.display import Display
+        from retineye.training.run import RUN_ERRORS
+        from retineye.training.run import train as run
+    except ImportError as exc:
+        typer.echo(f"Training is not installed ({exc.name}): see docs/training.md.", err=True)
+        raise typer.Exit(EXIT_USAGE) from exc
+    folder = out or Path("runs") / config.stem
+    try:
+        with Display() as display:
+            pack = run(
+                config, table, folder, resume=resume, threads=threads, cache=squares,
+                on_progress=display.show, say=display.say,
+            )  # fmt: skip
+    except PackError as exc:
+        typer.echo(f"Error ({exc.code}): {exc}", err=True)
+        raise typer.Exit(EXIT_PACK) from exc
+    except RUN_ERRORS as exc:
+        typer.echo(f"Error: {exc}", err=True)
+        raise typer.Exit(EXIT_USAGE) from exc
+    typer.echo(f"Pack {pack.id.id} ({pack.id.sha256[:12]}) in {pack.folder}; model card in {folder / 'model-card.md'}")
+
+
+@app.command()
 def serve(
     host: Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 for every network.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port to listen on.")] = 8000,

@@ -1,15 +1,19 @@
 """One command makes a pack from a config, goes on after a stop, and what it makes can grade."""
 
 import csv
+import io
 import json
 import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
+from rich.console import Console
 
 from retineye.grading import Grader, ModelPack
 from retineye.training.config import ConfigError, TrainingConfig
+from retineye.training.display import Display
+from retineye.training.progress import TrainingProgress
 from tests import photos
 
 CONFIGS = Path(__file__).parents[2] / "configs"
@@ -126,3 +130,24 @@ def test_a_wrong_config_is_refused_with_the_key_that_is_wrong(tmp_path: Path, te
 def test_sizes_follow_the_schedule(tmp_path: Path) -> None:
     config = TrainingConfig.read(config_file(tmp_path, TINY.replace("[1, 48]", "[3, 48]")))
     assert [config.size_at(epoch) for epoch in range(4)] == [48, 48, 48, 64]
+
+
+def test_progress_is_told_in_lines_where_there_is_no_terminal() -> None:
+    out = io.StringIO()
+    with Display(Console(file=out, force_terminal=False, width=120)) as display:
+        display.say("Training")
+        display.show(TrainingProgress(2, 10, 320, 3200, 3200, 9.87, 1.2345, 3900))
+    assert out.getvalue().splitlines() == [
+        "Training",
+        "epoch 2/10 at 320 px  3200/3200  9.9 images/s  loss 1.234  1 h 05 min left",
+    ]
+
+
+def test_the_bar_on_a_terminal_shows_epoch_speed_and_time_left() -> None:
+    out = io.StringIO()
+    with Display(Console(file=out, force_terminal=True, width=120)) as display:
+        display.show(TrainingProgress(3, 10, 224, 320, 3200, 21.04, 0.9, 40))
+    shown = out.getvalue()
+    assert "3/10 at 224 px" in shown
+    assert "21.0 images/s" in shown
+    assert "40 s left" in shown

@@ -4,7 +4,6 @@ import copy
 import json
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,25 +18,10 @@ from retineye.training.loss import class_loss, regression_loss
 from retineye.training.metrics import quadratic_kappa
 from retineye.training.network import GradingNetwork
 from retineye.training.photographs import Photograph
+from retineye.training.progress import TrainingProgress
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """How far a run is; handed out a few times a minute."""
-
-    epoch: int
-    epochs: int
-    size_px: int
-    images: int
-    """Photographs seen in this epoch."""
-    images_in_epoch: int
-    images_per_s: float
-    loss: float
-    left_s: float
-    """Time left to the end of training, guessed from the speed at each size."""
 
 
 class Squares(Dataset[tuple[torch.Tensor, int]]):
@@ -109,7 +93,7 @@ class Trainer:
 
     def __init__(
         self, config: TrainingConfig, network: GradingNetwork, spec: InputSpec, folder: Path,
-        on_progress: Callable[[Progress], None] | None = None,
+        on_progress: Callable[[TrainingProgress], None] | None = None,
     ) -> None:  # fmt: skip
         """Prepare optimiser and averaged weights; `folder` takes checkpoint.pt and metrics.jsonl."""
         self.config, self.spec, self.folder, self.on_progress = config, spec, folder, on_progress
@@ -204,7 +188,7 @@ class Trainer:
             left += steps * batch / speed
         if self.on_progress:
             self.on_progress(
-                Progress(
+                TrainingProgress(
                     epoch + 1, self.config.epochs, size, done * batch, steps * batch, self.speeds[size], loss, left
                 )
             )

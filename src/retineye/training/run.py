@@ -35,17 +35,21 @@ from retineye.training.data import (
     unstretch,
 )
 from retineye.training.evaluate import evaluate, write_folder
-from retineye.training.export import make_card, to_onnx
-from retineye.training.loop import Progress, Trainer
+from retineye.training.export import ExportError, make_card, to_onnx
+from retineye.training.loop import Trainer
 from retineye.training.model_card import render
-from retineye.training.network import GradingNetwork, build
-from retineye.training.photographs import Photograph, read_photographs
+from retineye.training.network import GradingNetwork, WeightsError, build
+from retineye.training.photographs import Photograph, PhotographsError, read_photographs
+from retineye.training.progress import TrainingProgress
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 SQUARE_FACTOR: Final = 1.2
 """Side of the kept squares as a multiple of the largest size trained at: the margin, and a little more."""
+
+RUN_ERRORS: Final = (ConfigError, PhotographsError, WeightsError, ExportError, FileExistsError, ValueError)
+"""What `train` raises when a run can not be made from what was given; the message says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +97,7 @@ def train(
     resume: bool = False,
     threads: int = 2,
     cache: Path | None = None,
-    on_progress: Callable[[Progress], None] | None = None,
+    on_progress: Callable[[TrainingProgress], None] | None = None,
     say: Callable[[str], None] = lambda _: None,
 ) -> ModelPack:
     """Make a pack from one config file.
@@ -160,7 +164,7 @@ def write_split(material: Material, folder: Path) -> None:
 
 def fit(
     config: TrainingConfig, material: Material, folder: Path, *, resume: bool, threads: int,
-    on_progress: Callable[[Progress], None] | None = None,
+    on_progress: Callable[[TrainingProgress], None] | None = None,
 ) -> Trainer:  # fmt: skip
     """Train the network on its photographs; checkpoints and metrics.jsonl go to the run folder."""
     torch.set_num_threads(threads)
