@@ -1,9 +1,11 @@
 """Signing in and out: what the page answers, what is remembered and what never is."""
 
 import json
+from datetime import timedelta
 from typing import Any
 
 import pytest
+import time_machine
 from django.test import Client
 from django.urls import NoReverseMatch, reverse
 
@@ -11,6 +13,7 @@ from retineye.accounts.models import AuditEvent, User
 from tests.cast import PASSWORD, Clinic
 
 LOGIN = "/account/login/"
+CHANGE = "/account/password/change/"
 
 
 def sign_in(client: Client, email: str, password: str = PASSWORD, **options: Any) -> Any:
@@ -111,3 +114,26 @@ def test_no_name_address_or_password_gets_into_the_log(
     )
     for secret in ("doctor@hill", "wrong password", PASSWORD, hill.doctor.full_name, "Ruiz"):
         assert secret not in written
+
+
+def test_a_session_ends_after_so_many_idle_minutes_and_work_moves_the_end_on(
+    client: Client, hill: Clinic, settings: Any
+) -> None:
+    settings.SESSION_COOKIE_AGE = 600
+    with time_machine.travel("2026-11-24 09:00", tick=False) as clock:
+        sign_in(client, "doctor@hill.example")
+        for _ in range(3):
+            clock.shift(timedelta(minutes=8))
+            assert client.get(CHANGE).status_code == 200
+        clock.shift(timedelta(minutes=11))
+        assert client.get(CHANGE).status_code == 302
+
+
+def test_a_page_that_asks_every_half_second_writes_the_session_once_a_minute(
+    client: Client, hill: Clinic, django_assert_max_num_queries: Any
+) -> None:
+    client.force_login(hill.doctor)
+    client.get(CHANGE)
+    with django_assert_max_num_queries(8) as asked:
+        client.get(CHANGE)
+    assert not any("UPDATE" in one["sql"] for one in asked.captured_queries)

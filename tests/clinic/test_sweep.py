@@ -1,5 +1,6 @@
 """What a dead worker or a lost message left behind is put right within a lease and ten seconds."""
 
+import io
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -7,6 +8,7 @@ from uuid import UUID
 import pytest
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
+from django.core.management import call_command
 from django.utils import timezone
 from django_tasks_db.models import DBTaskResult
 
@@ -16,6 +18,7 @@ from retineye.clinic.grade import DEATHS, Graded, claim, grade_photograph
 from retineye.clinic.models import Photograph, State, Verdict
 from retineye.clinic.orphans import remove_orphans
 from retineye.clinic.sweep import LOST_AFTER, sweep
+from retineye.grading import Grader
 from tests.cast import Clinic, add_exam, picture, send
 
 LATER = timedelta(minutes=2)
@@ -99,6 +102,40 @@ def test_what_survives_alone_gets_its_verdict(sent: Photograph) -> None:
     assert grade_photograph(sent.pk, alone=True) is Graded.RECORDED
     sent.refresh_from_db()
     assert (sent.state, sent.lapses) == (State.GRADED, 0)
+
+
+def test_what_breaks_alone_has_failed_and_is_not_tried_for_ever(
+    sent: Photograph, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*arguments: Any, **options: Any) -> Any:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(Grader, "grade", broken)
+    for _ in range(DEATHS):
+        assert grade_photograph(sent.pk) is Graded.BROKE
+    assert grade_photograph(sent.pk, alone=True) is Graded.FAILED
+    sent.refresh_from_db()
+    assert (sent.state, sent.failure) == (State.FAILED, "died")
+
+
+def test_the_sweep_starts_a_real_process_for_what_it_tries_alone(
+    sent: Photograph, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started = []
+    monkeypatch.setattr("retineye.clinic.sweep.subprocess.Popen", lambda command, **options: started.append(command))
+    Photograph.objects.filter(pk=sent.pk).update(lapses=DEATHS, nudged_at=timezone.now() - LATER)
+    assert sweep(timezone.now()).alone == 1
+    assert started[0][1:] == ["-m", "django", "grade_alone", str(sent.pk)]
+    call_command("grade_alone", str(sent.pk), stdout=io.StringIO())
+    sent.refresh_from_db()
+    assert sent.state == State.GRADED
+
+
+def test_the_command_sweeps_once_and_says_what_it_did(sent: Photograph) -> None:
+    said = io.StringIO()
+    call_command("sweep", stdout=said)
+    assert "0 taken back, 0 announced" in said.getvalue()
+    assert AuditBlock.objects.exists()
 
 
 def test_the_sweep_seals_the_audit(sent: Photograph) -> None:

@@ -129,3 +129,23 @@ def test_without_a_pack_the_service_starts_and_says_so(serve: Callable[..., Serv
     assert "***" in printed
     assert "nothing is graded until the pack is put right" in printed
     assert service.stop() == 0
+
+
+def test_a_port_that_is_taken_is_said_so(tmp_path: Path) -> None:
+    with closing(socket.socket()) as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        done = subprocess.run(
+            [sys.executable, "-m", "retineye.cli", "serve", "--port", str(port)],
+            env={
+                **os.environ,
+                "RETINEYE_DATA_DIR": str(tmp_path),
+                "DJANGO_SETTINGS_MODULE": "retineye.config.settings",
+            },
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    assert done.returncode == 1
+    assert f"port {port} can not be used" in done.stderr

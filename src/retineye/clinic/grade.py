@@ -25,7 +25,7 @@ from django.utils import timezone
 
 from retineye.accounts import audit
 from retineye.clinic import standing
-from retineye.clinic.failures import FILE_CHANGED, FILE_MISSING
+from retineye.clinic.failures import DIED, FILE_CHANGED, FILE_MISSING
 from retineye.clinic.models import Photograph, State, Verdict
 from retineye.clinic.models.exam import display_place, thumbnail_place
 from retineye.clinic.models.verdict import heatmap_place
@@ -136,7 +136,7 @@ def grade_photograph(photograph_id: UUID, *, alone: bool = False) -> Graded:
         return _give_back(claimed, Graded.WAITS)
     except Exception:
         bound.exception("broke", attempt=claimed.attempt)
-        return _give_back(claimed, Graded.BROKE)
+        return _fail(claimed, DIED) if alone else _give_back(claimed, Graded.BROKE)
     bound.info("graded", attempt=claimed.attempt, status=made.verdict.status.value, seconds=made.verdict.seconds)
     return Graded.RECORDED
 

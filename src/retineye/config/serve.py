@@ -1,6 +1,7 @@
 """`retineye serve`: the web service and, beside it, one worker that is kept running."""
 
 import os
+import socket
 import subprocess
 import sys
 import threading
@@ -10,6 +11,7 @@ from dataclasses import dataclass, field
 import structlog
 from django.core.checks import run_checks
 from django.core.management import call_command
+from django.db import connections
 from granian.constants import Interfaces
 from granian.server import Server
 
@@ -71,12 +73,14 @@ def say(text: str = "") -> None:
 
 def serve(host: str, port: int, *, worker: bool) -> None:
     """Prepare database and static files, print what a person must know, and serve until told to stop."""
+    _stop_where_taken(host, port)
     _stop_on_errors()
     call_command("migrate", interactive=False, verbosity=0)
     call_command("createcachetable", verbosity=0)
     call_command("collectstatic", interactive=False, verbosity=0, clear=False)
-    address = f"http://{f'[{host}]' if ':' in host else host}:{port}"
-    _greet(address, host)
+    _greet(f"http://{f'[{host}]' if ':' in host else host}:{port}", host)
+    # The server's processes open connections of their own.
+    connections.close_all()
     kept = KeptWorker()
     if worker:
         kept.start()
@@ -93,6 +97,19 @@ def serve(host: str, port: int, *, worker: bool) -> None:
         server.serve()
     finally:
         kept.stop()
+
+
+def _stop_where_taken(host: str, port: int) -> None:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as exc:
+            raise SystemExit(
+                f"RetinEye does not start: {host} port {port} can not be used ({exc.strerror}). "
+                "Is it running already? Choose another with --port."
+            ) from exc
 
 
 def _stop_on_errors() -> None:
