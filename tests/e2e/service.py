@@ -96,11 +96,12 @@ class Service:
             return False
 
 
-def fresh(folder: Path, name: str) -> Path:
-    """Copy one of the IDRiD photographs with a comment of its own: the same picture, other bytes."""
-    data = (PHOTOGRAPHS / name).read_bytes()
+def fresh(folder: Path, name: str | Path) -> Path:
+    """Copy a photograph, or one of IDRiD's by its name, with a comment of its own: the same picture, other bytes."""
+    source = PHOTOGRAPHS / name
+    data = source.read_bytes()
     comment = os.urandom(12).hex().encode()
-    made = folder / f"{comment.decode()}-{name}"
+    made = folder / f"{comment.decode()}-{source.name}"
     # After JPEG's first two bytes comes any segment: marker, length (itself included), content.
     made.write_bytes(data[:2] + b"\xff\xfe" + (len(comment) + 2).to_bytes(2, "big") + comment + data[2:])
     return made
