@@ -55,7 +55,8 @@ def tiny_model(*, size_px: int = SIZE_PX, classes: int = 5, features: str = "fea
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
     onnx.checker.check_model(model)
-    return model.SerializeToString()
+    data: bytes = model.SerializeToString()
+    return data
 
 
 def tiny_card(**changes: Any) -> dict[str, Any]:
