@@ -1,9 +1,11 @@
 """Exams are opened and put right by people of the clinic, and every change is remembered."""
 
+import io
 from datetime import date, timedelta
 
 import pytest
 from django.core.exceptions import PermissionDenied, ValidationError
+from django.core.management import CommandError, call_command
 from django.utils import timezone
 
 from retineye.accounts.models import AuditEvent
@@ -99,3 +101,18 @@ def test_pictures_come_with_their_latest_verdict_in_two_queries(
     assert [one.photograph.pk for one in found] == [first.pk, second.pk]
     assert found[0].verdict is not None
     assert found[1].verdict is None
+
+
+def test_a_clinic_chooses_its_table_for_new_exams_alone(hill: Clinic, lake: Clinic) -> None:
+    before = add_exam(hill)
+    said = io.StringIO()
+    call_command("guideline", "ico-2017-low", "--clinic", str(hill.organisation.pk), stdout=said)
+    assert "ico-2017-low: ICO 2017, low or intermediate resource" in said.getvalue()
+    before.refresh_from_db()
+    assert [one.guideline for one in (before, add_exam(hill), add_exam(lake))] == [
+        "ico-2017-high",
+        "ico-2017-low",
+        "ico-2017-high",
+    ]
+    with pytest.raises(CommandError):
+        call_command("guideline", "of-my-own")
