@@ -2,7 +2,7 @@
 
 import time
 from types import TracebackType
-from typing import Final, Self
+from typing import Any, Final, Self
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
@@ -45,7 +45,7 @@ class Display:
 
     def show(self, progress: TrainingProgress) -> None:
         """Show where the run is."""
-        fields = {
+        fields: dict[str, Any] = {
             "epoch": f"{progress.epoch}/{progress.epochs} at {progress.size_px} px",
             "speed": f"{progress.images_per_s:.1f} images/s",
             "loss": f"{progress.loss:.3f}",

@@ -81,7 +81,7 @@ def _packaged(backbone: str) -> dict[str, torch.Tensor]:
 
 def to_timm_names(state: "Mapping[str, torch.Tensor]", model: nn.Module) -> dict[str, torch.Tensor]:
     """Rename the packaged files' keys to timm's; the blocks are counted through timm's stages."""
-    stages = [(s, b) for s, stage in enumerate(model.blocks) for b in range(len(stage))]  # type: ignore[arg-type]
+    stages = [(s, b) for s, stage in enumerate(model.blocks) for b in range(len(stage))]
     outside = {"_conv_stem": "conv_stem", "_bn0": "bn1", "_conv_head": "conv_head", "_bn1": "bn2", "_fc": "classifier"}
     first = {"_depthwise_conv": "conv_dw", "_bn1": "bn1", "_project_conv": "conv_pw", "_bn2": "bn2"}
     later = {
