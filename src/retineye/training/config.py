@@ -1,10 +1,15 @@
 """Read the one small file that a training run is made from."""
 
 import hashlib
+import json
 import tomllib
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Final, Self
+
+
+_TOLD: Final = frozenset({"id", "purpose", "gradability", "licence", "intended_use", "limits", "sha256"})
+"""Keys that say something of the pack and change no weight."""
 
 
 class ConfigError(Exception):
@@ -67,6 +72,12 @@ class TrainingConfig:
                 return size
             epoch -= epochs
         return self.schedule[-1][1]
+
+    @property
+    def recipe_sha256(self) -> str:
+        """Name what decides the weights: a checkpoint may be resumed only under the same recipe."""
+        recipe = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in _TOLD}
+        return hashlib.sha256(json.dumps(recipe, sort_keys=True).encode()).hexdigest()
 
     @classmethod
     def read(cls, path: Path) -> Self:

@@ -217,7 +217,7 @@ class Trainer:
         state = {
             "epochs_done": epochs_done,
             "step": self.step,
-            "config_sha256": self.config.sha256,
+            "recipe_sha256": self.config.recipe_sha256,
             "network": self.network.state_dict(),
             "averaged": self.averaged.state_dict(),
             "optimiser": self.optimiser.state_dict(),
@@ -231,7 +231,7 @@ class Trainer:
         if not path.is_file():
             return 0
         state = torch.load(path, map_location="cpu", weights_only=True)
-        if state["config_sha256"] != self.config.sha256:
+        if state["recipe_sha256"] != self.config.recipe_sha256:
             raise ValueError(f"{path} was made from another config; start a new run folder.")
         self.network.load_state_dict(state["network"])
         self.averaged.load_state_dict(state["averaged"])
