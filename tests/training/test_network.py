@@ -62,6 +62,25 @@ def test_onnx_says_what_torch_says(backbone: str) -> None:
     assert np.abs(features - wanted_features.numpy()).max() < 1e-3
 
 
+@pytest.mark.parametrize("views", [2, 4])
+def test_several_views_give_the_same_logits_for_a_mirrored_picture(views: int) -> None:
+    import torch
+
+    from retineye.training.export import to_onnx
+    from retineye.training.network import build
+
+    torch.manual_seed(4)
+    network = build("test_efficientnet", "none").eval()
+    session = onnxruntime.InferenceSession(to_onnx(network, 64, views), providers=["CPUExecutionProvider"])
+    picture = np.random.default_rng(5).normal(0, 0.5, (1, 3, 64, 64)).astype(np.float32)
+    mirrored = np.ascontiguousarray(picture[:, :, ::-1, ::-1] if views == 4 else picture[:, :, :, ::-1])
+    first, second = (session.run(["logits"], {"photograph": one})[0] for one in (picture, mirrored))
+    assert first.shape == (1, 5)
+    assert np.abs(first - second).max() < 1e-4
+    with torch.inference_mode():
+        assert np.abs(first - network(torch.from_numpy(picture))[0].numpy()).max() > 1e-6
+
+
 def test_one_number_becomes_five_logits_with_the_same_grade() -> None:
     import torch
 

@@ -7,9 +7,8 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Final, Self
 
-
-_TOLD: Final = frozenset({"id", "purpose", "gradability", "licence", "intended_use", "limits", "sha256"})
-"""Keys that say something of the pack and change no weight."""
+_TOLD: Final = frozenset({"id", "views", "purpose", "gradability", "licence", "intended_use", "limits", "sha256"})
+"""Keys that change no weight: they come into play when the pack is made."""
 
 
 class ConfigError(Exception):
@@ -50,6 +49,8 @@ class TrainingConfig:
     """Strength of the colour and camera augmentation; 0 leaves only rotation, flip and scale."""
     set_weights: dict[str, float] = field(default_factory=dict)
     """How often a set is drawn, relative to the square root of its size; 1 where not named."""
+    views: int = 1
+    """How many views of a photograph the served logits are the mean of: 1, 2 (mirrored) or 4 (upside down too)."""
     gradability: str = ""
     """The quality gate's JSON file, seen from the config file; the shipped pack's own gate if empty."""
     purpose: str = "screening-support"
@@ -115,6 +116,7 @@ class TrainingConfig:
             "holdout": not 0 < self.holdout < 0.5,
             "batch": self.batch < 2,
             "head": self.head not in ("classes", "regression"),
+            "views": self.views not in (1, 2, 4),
             "ema": not 0 <= self.ema < 1,
         }
         if bad := [key for key, is_wrong in wrong.items() if is_wrong]:

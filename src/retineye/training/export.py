@@ -63,20 +63,50 @@ def as_classes(network: GradingNetwork) -> GradingNetwork:
     return network
 
 
-def to_onnx(network: GradingNetwork, size_px: int) -> bytes:
+class Views(nn.Module):
+    """A network that looks at a photograph in several views and takes the mean of their logits.
+
+    A retina has no up and down that its grade depends on, and the network is trained on all turns and mirrored; what
+    still differs between views is noise.
+    """
+
+    def __init__(self, network: GradingNetwork, views: int) -> None:
+        """Look once (1), mirrored too (2), or both also upside down (4)."""
+        super().__init__()
+        self.network, self.views = network, views
+
+    def forward(self, picture: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Give logits (1, 5) and the feature map (1, C, h, w) of the upright view of a picture (1, 3, S, S)."""
+        seen = [picture]
+        if self.views >= 2:
+            seen.append(picture.flip(3))
+        if self.views >= 4:
+            seen += [one.flip(2) for one in seen]
+        logits, features = self.network(torch.cat(seen))
+        return logits.mean(dim=0, keepdim=True), features[:1]
+
+
+def to_onnx(network: GradingNetwork, size_px: int, views: int = 1) -> bytes:
     """Export a network with the outputs `logits` (1, 5) and `features` (1, C, h, w), and compare it with torch.
+
+    Parameters
+    ----------
+    size_px
+        Side of the square that it is served.
+    views
+        How many views the logits are the mean of: 1, 2 or 4.
 
     Raises
     ------
     ExportError
         ONNX Runtime's logits differ from torch's by more than 1e-4 of the largest.
     """
-    network = as_classes(network).eval().to(memory_format=torch.contiguous_format)
+    exported = Views(as_classes(network), views).eval().to(memory_format=torch.contiguous_format)
     example = torch.randn(1, 3, size_px, size_px, generator=torch.Generator().manual_seed(1)) * 0.5
     with torch.inference_mode():
-        wanted = network(example)[0].numpy()
+        wanted = exported(example)[0].numpy()
     program = torch.onnx.export(
-        network,
+        exported,
         (example,),
         input_names=["photograph"],
         output_names=["logits", "features"],
@@ -146,6 +176,7 @@ def make_card(
             "seed": config.seed,
             "config_sha256": config.sha256,
             "backbone": config.backbone,
+            "views": config.views,
             "schedule": [list(part) for part in config.schedule],
             "start": {"imagenet": "ImageNet weights", "timm": "ImageNet weights", "none": "random weights"}.get(
                 config.weights, "the weights of an earlier run"

@@ -214,7 +214,7 @@ def finish(
     PackError
         The run folder holds a pack already.
     """
-    model = to_onnx(network, config.size_px)
+    model = to_onnx(network, config.size_px, config.views)
     spec = InputSpec(config.size_px)
     held = [material.rows[i] for i in material.held]
     say(f"Calibrating on {len(held)} held-out photographs")
