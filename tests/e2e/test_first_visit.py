@@ -46,6 +46,7 @@ def test_from_the_first_run_link_to_both_grades_the_heatmap_and_the_patients_res
     nurse.send("left", fresh(tmp_path, "idrid_test_012.jpg"))
     grades = [read_eye(nurse, "right"), read_eye(nurse, "left")]
     expect(nurse.outcome).not_to_have_attribute("data-conclusion", re.compile("empty|pending"))
+    expect(nurse.page.locator("#say[aria-live=polite]")).to_contain_text(re.compile("(Right|Left) eye: "))
     said = nurse.outcome.inner_text()
     assert all(grade in said for grade in grades)
     if "ICO 2017" in said:

@@ -59,7 +59,17 @@ class Card:
     @property
     def title(self) -> str:
         """Name the photograph for who can not see it."""
-        return f"Photograph of the {self.eye.lower()}, {self.field.lower()}"
+        return f"Photograph of the {self.eye.lower()}" + (f", {self.field.lower()}" if self.field else "")
+
+    @property
+    def spoken(self) -> str:
+        """Say what is new, for who listens to the page; empty while there is nothing to say."""
+        if self.headline:
+            return f"{self.eye}: no grade. {self.headline}. {self.advice}"
+        if self.state == State.GRADED and self.verdict is not None:
+            doubt = ", unsure, a person must look" if self.verdict.uncertain else ""
+            return f"{self.eye}: {self.verdict.grade_name}{doubt}."
+        return f"{self.eye}: the photograph is good, its severity comes in a moment." if self.quality_known else ""
 
     @property
     def final(self) -> bool:

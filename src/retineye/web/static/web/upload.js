@@ -14,9 +14,9 @@
     const row = document.getElementById("up-row").content.firstElementChild.cloneNode(true);
     const job = { lane, file, row, fields: new FormData(lane.querySelector("form")) };
     row.querySelector("[data-name]").textContent = file.name;
-    row.querySelector("[data-size]").textContent = (file.size / 1e6).toFixed(1) + " MB";
+    row.querySelector("[data-size]").textContent = file.size < 1e6 ? Math.ceil(file.size / 1e3) + " kB" : (file.size / 1e6).toFixed(1) + " MB";
     const picture = row.querySelector(".up-pic");
-    picture.onerror = () => picture.removeAttribute("src");
+    picture.onerror = () => { picture.style.visibility = "hidden"; };
     picture.src = URL.createObjectURL(file);
     row.querySelector("[data-again]").onclick = () => renew(job).finally(() => enqueue(job));
     row.querySelector("[data-leave]").onclick = () => discard(job);
