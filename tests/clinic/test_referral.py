@@ -4,20 +4,10 @@ from datetime import date
 
 import pytest
 
+from retineye.clinic.eye import EyeResult, EyeStatus, FieldOfView, Reading, ReadingState, eye_result
 from retineye.clinic.guidelines import DEFAULT_GUIDELINE, FINDING_OF, GUIDELINES, Finding
 from retineye.clinic.models import Standing
-from retineye.clinic.referral import (
-    Conclusion,
-    EyeResult,
-    EyeStatus,
-    FieldOfView,
-    PatientResult,
-    Reading,
-    ReadingState,
-    add_months,
-    eye_result,
-    patient_result,
-)
+from retineye.clinic.referral import Conclusion, PatientResult, add_months, patient_result
 from retineye.grading.result import Eye, Grade, Reason
 
 HIGH, LOW = GUIDELINES["ico-2017-high"], GUIDELINES["ico-2017-low"]

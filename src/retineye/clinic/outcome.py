@@ -4,17 +4,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from uuid import UUID
 
+from retineye.clinic.eye import EyeResult, FieldOfView, Reading, ReadingState, eye_result
 from retineye.clinic.guidelines import GUIDELINES
 from retineye.clinic.models import Absence, Exam, Photograph, State, Verdict
-from retineye.clinic.referral import (
-    EyeResult,
-    FieldOfView,
-    PatientResult,
-    Reading,
-    ReadingState,
-    eye_result,
-    patient_result,
-)
+from retineye.clinic.referral import PatientResult, patient_result
 from retineye.grading.result import Eye, Grade, Reason
 
 _STATES = {

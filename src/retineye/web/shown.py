@@ -6,11 +6,12 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
+from retineye.clinic.eye import EyeResult, EyeStatus
 from retineye.clinic.failures import failure_text
 from retineye.clinic.guidelines import FINDING_OF, Finding
 from retineye.clinic.models import Exam, Eye, Field, Photograph, State, Verdict
 from retineye.clinic.outcome import Outcome, Pictured
-from retineye.clinic.referral import Conclusion, EyeResult, EyeStatus, PatientResult
+from retineye.clinic.referral import Conclusion, PatientResult
 from retineye.grading.result import GRADE_NAMES, REASONS, Grade, Reason
 
 _SEVERITY: Final = {finding: grade for grade, finding in FINDING_OF.items()} | {Finding.DME_SUSPECTED: Grade.SEVERE}
