@@ -210,7 +210,7 @@ def _vessels(reflectance: "NDArray[np.float32]", lit: "NDArray[np.bool_]") -> di
         found[f"vessels_over_lines_{number}"] = float(np.log((strong + 1e-4) / (strong_bright + 1e-4)))
         found[f"vessels_over_rest_{number}"] = float(np.log((strong + 1e-4) / (many + 1e-4)))
         if number == 1:
-            found |= _tree((dark > max(np.percentile(dark[lit], 93), 1e-4)) & lit)
+            found |= _tree((dark > max(float(np.percentile(dark[lit], 93)), 1e-4)) & lit)
     return found
 
 

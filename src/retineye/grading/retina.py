@@ -77,7 +77,7 @@ def find_retina(pixels: "NDArray[np.uint8]") -> Retina | None:
 
 def _lit(small: "NDArray[np.uint8]") -> "NDArray[np.uint8]":
     """Tell lit pixels (1) from the dark surround (0); shape (h, w), uint8."""
-    bright = cv2.GaussianBlur(small, (0, 0), 1.2).max(axis=2).astype(np.float32)
+    bright: NDArray[np.float32] = cv2.GaussianBlur(small, (0, 0), 1.2).max(axis=2).astype(np.float32)
     height, width = bright.shape
     band = max(2, min(height, width) // 40)
     border = np.concatenate(
@@ -112,7 +112,7 @@ def _outline(piece: "NDArray[np.uint8]") -> "NDArray[np.float32]":
     """Give the outline's points that the photograph's border did not make; shape (n, 2), float32, x and y in px."""
     height, width = piece.shape
     contours, _ = cv2.findContours(piece, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
-    points = max(contours, key=len)[:, 0, :].astype(np.float32)
+    points: NDArray[np.float32] = max(contours, key=len)[:, 0, :].astype(np.float32)
     inner = (points[:, 0] > 2) & (points[:, 1] > 2) & (points[:, 0] < width - 3) & (points[:, 1] < height - 3)
     points = points[inner]
     step = max(1, len(points) // _POINTS)
