@@ -4,9 +4,10 @@ from datetime import date
 
 import pytest
 
+from retineye.accounts.models import Organisation
 from retineye.clinic.eye import EyeResult, EyeStatus, FieldOfView, Reading, ReadingState, eye_result
-from retineye.clinic.guidelines import DEFAULT_GUIDELINE, FINDING_OF, GUIDELINES, Finding
-from retineye.clinic.models import Standing
+from retineye.clinic.guidelines import FINDING_OF, GUIDELINES, Finding, Guideline
+from retineye.clinic.models import Exam, Standing
 from retineye.clinic.referral import Conclusion, PatientResult, add_months, patient_result
 from retineye.grading.result import Eye, Grade, Reason
 
@@ -55,7 +56,8 @@ def test_the_tables_hold_the_numbers_of_the_guideline(
 
 
 def test_every_table_has_a_row_for_every_finding_and_a_name_with_version_and_setting() -> None:
-    assert DEFAULT_GUIDELINE in GUIDELINES
+    assert Exam().guideline == Organisation().guideline == "ico-2017-high"
+    assert Exam().guideline in GUIDELINES
     for key, guideline in GUIDELINES.items():
         assert guideline.key == key
         assert set(guideline.rows) == set(Finding)
@@ -267,3 +269,49 @@ def test_every_result_names_its_guideline_and_rule_and_never_a_bare_digit() -> N
             assert len(found.sentence) > 20
             assert right.name
             assert not right.name.isdigit()
+
+
+EVERY_READING = [
+    *(
+        graded(grade, uncertain=uncertain, field=field)
+        for grade in Grade
+        for uncertain in (False, True)
+        for field in FieldOfView
+    ),
+    *(poor(field=field) for field in FieldOfView),
+    graded(Grade.NONE, referable=True, uncertain=True),
+    graded(Grade.MILD, vision_threatening=True, uncertain=True),
+    graded(Grade.NONE, dme_suspected=True),
+    Reading(ReadingState.FAILED),
+    Reading(ReadingState.PENDING),
+]
+EVERY_EYE = [
+    [],
+    *([one] for one in EVERY_READING),
+    *([one, other] for one in EVERY_READING for other in EVERY_READING[::3]),
+]
+
+
+@pytest.mark.parametrize("guideline", GUIDELINES.values(), ids=GUIDELINES.keys())
+def test_whatever_the_photographs_say_doubt_and_disease_never_read_as_health(guideline: Guideline) -> None:
+    rights = [eye(Eye.RIGHT, *readings, given_up=given_up) for readings in EVERY_EYE for given_up in (False, True)]
+    lefts = [eye(Eye.LEFT, *readings) for readings in EVERY_EYE[::5]]
+    for right in rights:
+        if right.name == "No DR":
+            assert right.status is EyeStatus.GRADED
+            assert not right.uncertain
+            assert not right.referable
+        for left in lefts:
+            found = patient_result(right, left, guideline, TAKEN)
+            both = (right, left)
+            pending = any(one.status is EyeStatus.PENDING for one in both)
+            if found.conclusion is Conclusion.ROUTINE:
+                assert all(one.readable and not one.uncertain and not one.referable for one in both)
+                assert found.due_by is not None
+            if pending:
+                assert found.conclusion is Conclusion.PENDING
+            elif any(one.referable for one in both):
+                assert found.conclusion is Conclusion.REFER
+                assert found.due_by is not None
+            assert found.unsure == any(one.uncertain for one in both)
+            assert (found.due_by is not None) == (found.conclusion in (Conclusion.ROUTINE, Conclusion.REFER))

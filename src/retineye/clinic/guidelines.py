@@ -95,5 +95,3 @@ GUIDELINES: Mapping[str, Guideline] = MappingProxyType(
     }
 )
 """Every table that a result may name, by its key."""
-
-DEFAULT_GUIDELINE = "ico-2017-high"
