@@ -61,20 +61,20 @@ def _fundus(rng: np.random.Generator, wanted: Drawing) -> "NDArray[np.float32]":
     # The choroid shows through in soft clouds; the rim is darker.
     clouds = cv2.GaussianBlur(rng.normal(0, 1, (side, side)).astype(np.float32), (0, 0), side / 25)
     clouds /= clouds.std()
-    light = 1.0 - 0.35 * distance**2 + 0.035 * clouds
+    light = 1.0 - 0.35 * distance**2 + 0.02 * clouds
     fundus = light[..., None] * np.array([188, 96, 44], np.float32)
     fovea = np.exp(-(((x + 0.12) ** 2 + (y - 0.04) ** 2) / 0.025))
     fundus *= 1 - 0.35 * fovea[..., None] * np.array([0.6, 1.0, 1.0], np.float32)
     disc_x, disc_y = 0.45, 0.0
     fundus *= _vessels(rng, disc_x, disc_y)[..., None] ** np.array([0.45, 1.0, 0.8], np.float32)
     disc = _within(np.hypot((x - disc_x) / 0.12, (y - disc_y) / 0.14), 12)
-    fundus += disc[..., None] * np.array([60, 92, 60], np.float32)
-    spots = [(rng.uniform(-0.6, 0.3), rng.uniform(-0.6, 0.6), rng.uniform(0.015, 0.04)) for _ in range(wanted.lesions)]
+    fundus += disc[..., None] * np.array([50, 66, 40], np.float32)
+    spots = [(rng.uniform(-0.6, 0.3), rng.uniform(-0.6, 0.6), rng.uniform(0.012, 0.03)) for _ in range(wanted.lesions)]
     if wanted.lesion_at is not None:
         spots.append((*wanted.lesion_at, 0.1))
     for spot_x, spot_y, radius in spots:
         spot = _within(np.hypot(x - spot_x, y - spot_y) / radius, 8)
-        fundus *= 1 - spot[..., None] * np.array([0.45, 0.75, 0.7], np.float32)
+        fundus *= 1 - spot[..., None] * np.array([0.3, 0.5, 0.45], np.float32)
     if wanted.shadow:
         fundus *= 1 - wanted.shadow * _within(1 - x - 0.2 * y, 6)[..., None]
     return fundus
@@ -96,7 +96,7 @@ def _vessels(rng: np.random.Generator, disc_x: float, disc_y: float) -> "NDArray
         for step in range(length):
             new_x, new_y = x + 0.02 * np.cos(angle), y + 0.02 * np.sin(angle)
             ends = [(round((p + 1) * side / 2), round((q + 1) * side / 2)) for p, q in ((x, y), (new_x, new_y))]
-            cv2.line(canvas, ends[0], ends[1], 0.55, max(1, round(width)), cv2.LINE_AA)
+            cv2.line(canvas, ends[0], ends[1], 0.66, max(1, round(width)), cv2.LINE_AA)
             x, y = new_x, new_y
             angle += bend + rng.normal(0, 0.05)
             if step > 6 and width > 2 and rng.random() < 0.09:
@@ -105,7 +105,7 @@ def _vessels(rng: np.random.Generator, disc_x: float, disc_y: float) -> "NDArray
 
     for start in (-2.4, -2.0, 2.0, 2.4, -1.2, 1.2, 0.5, -0.5):
         draw(disc_x, disc_y, start, rng.uniform(5.5, 8.5), 75)
-    return cv2.GaussianBlur(canvas, (0, 0), 1.3)
+    return cv2.GaussianBlur(canvas, (0, 0), 2.0)
 
 
 def _frame(fundus: "NDArray[np.float32]", wanted: Drawing, rng: np.random.Generator) -> "NDArray[np.uint8]":

@@ -17,53 +17,59 @@ if TYPE_CHECKING:
 BORDER: Final = 0.5
 """The score at which a reason begins to apply: every score is stretched so that its threshold comes to lie here."""
 
+REACH: Final = 6.0
+"""Measures count up to this many spreads from their centre."""
+SQUARE_REACH: Final = 25.0
+"""And their squares up to this."""
+
 REASON_OF: Final[Mapping[str, Reason]] = MappingProxyType(
     {
         "vessels_0": Reason.OUT_OF_FOCUS,
         "vessels_1": Reason.OUT_OF_FOCUS,
         "brightness": Reason.TOO_DARK,
         "brightest_part": Reason.TOO_DARK,
-        "glare": Reason.TOO_BRIGHT,
-        "washed_out": Reason.TOO_BRIGHT,
         "darkest_part": Reason.UNEVEN_LIGHT,
         "evenness": Reason.UNEVEN_LIGHT,
     }
 )
-"""Which reason each measure of fitness speaks for."""
+"""Which reason each measure of fitness speaks for; a higher value is better in each."""
 
 
 @dataclass(frozen=True, slots=True)
 class Logistic:
-    """A logistic model over named measures."""
+    """A logistic model over named measures and their squares."""
 
     names: tuple[str, ...]
     centre: tuple[float, ...]
     spread: tuple[float, ...]
     """Each measure is taken from its centre, in units of its spread."""
     weights: tuple[float, ...]
+    square_weights: tuple[float, ...]
+    """Weights of the squares: what is too far from its centre on either side."""
     intercept: float
 
     @classmethod
     def from_card(cls, part: Mapping[str, Any], allowed: frozenset[str]) -> Self:
         """Read a model from a card; raise BadCardError where it does not fit this program."""
         names = tuple(part["measures"])
-        rows = [tuple(float(value) for value in part[key]) for key in ("centre", "spread", "weights")]
+        keys = ("centre", "spread", "weights", "square_weights")
+        rows = [tuple(float(value) for value in part.get(key, [0.0] * len(names))) for key in keys]
         unknown = set(names) - allowed
         if unknown or not names:
             raise BadCardError(f"The card's gradability uses measures that this program does not know: {unknown}.")
         finite = all(math.isfinite(value) for row in rows for value in row)
         if {len(row) for row in rows} != {len(names)} or not finite or min(rows[1]) <= 0:
             raise BadCardError("The card's gradability needs a centre, a positive spread and a weight a measure.")
-        return cls(names, rows[0], rows[1], rows[2], float(part["intercept"]))
+        return cls(names, rows[0], rows[1], rows[2], rows[3], float(part["intercept"]))
 
     def terms(self, measures: Mapping[str, float]) -> dict[str, float]:
         """Give each measure's part of the sum, in logits."""
-        parts = zip(self.names, self.centre, self.spread, self.weights, strict=True)
-        # Far outside of what it has learned from, a model knows no more than at the edge.
-        return {
-            name: weight * min(6.0, max(-6.0, (measures[name] - centre) / spread))
-            for name, centre, spread, weight in parts
-        }
+        terms = {}
+        for at, name in enumerate(self.names):
+            # Far outside of what it has learned from, a model knows no more than at the edge.
+            value = min(REACH, max(-REACH, (measures[name] - self.centre[at]) / self.spread[at]))
+            terms[name] = self.weights[at] * value + self.square_weights[at] * min(SQUARE_REACH, value * value)
+        return terms
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +81,8 @@ class Gradability:
     likeness: Logistic
     """How like a photograph of the retina a picture is."""
     thresholds: Mapping[str, float]
-    """`fitness` and `likeness` in logits; `cut_off` as the least share of the circle that must show, 0-1."""
+    """`fitness` and `likeness` in logits; as shares 0-1 `cut_off`, how much of the circle must show, `lit`, how much of
+    it inside the photograph must not be black, and `too_bright`, how much of it must not be white."""
 
     @classmethod
     def from_card(cls, part: Mapping[str, Any]) -> Self:
@@ -87,8 +94,10 @@ class Gradability:
             A part is missing, or uses measures that this program does not know.
         """
         try:
-            thresholds = {name: float(part["thresholds"][name]) for name in ("fitness", "likeness", "cut_off")}
-            if not all(math.isfinite(value) for value in thresholds.values()) or not 0 < thresholds["cut_off"] < 1:
+            names = ("fitness", "likeness", "cut_off", "lit", "too_bright")
+            thresholds = {name: float(part["thresholds"][name]) for name in names}
+            shares = (thresholds["cut_off"], thresholds["lit"], thresholds["too_bright"])
+            if not all(math.isfinite(value) for value in thresholds.values()) or not 0 < min(shares) <= max(shares) < 1:
                 raise BadCardError(f"The card's gradability thresholds are out of range: {thresholds}.")
             return cls(
                 fitness=Logistic.from_card(part["fitness"], frozenset(REASON_OF)),
@@ -118,7 +127,7 @@ def judge(measures: Mapping[str, float], retina: Retina | None, gradability: Gra
     1. A picture that is not like a retina is nothing else.
     2. Each fault takes from the fitness; no virtue makes up for a fault. Below the threshold the photograph can not
        be graded, and the faults that took most are the reasons.
-    3. Too little of the circle, or no circle at all, is cut off.
+    3. Too much white is too bright; too little of the circle, or no circle at all, is cut off.
     """
     thresholds = gradability.thresholds
     likeness = likeness_of(measures, gradability)
@@ -126,10 +135,13 @@ def judge(measures: Mapping[str, float], retina: Retina | None, gradability: Gra
     room = gradability.fitness.intercept - thresholds["fitness"]
     visible = retina.visible if retina else 0.0
     scores = {reason: _sigmoid(room + loss) for reason, loss in losses.items()}
-    scores[Reason.CUT_OFF] = _stretch(visible, thresholds["cut_off"])
+    scores[Reason.TOO_BRIGHT] = _stretch(1 - measures["white"], thresholds["too_bright"])
+    scores[Reason.CUT_OFF] = min(
+        _stretch(visible, thresholds["cut_off"]), _stretch(measures["lit_share"], thresholds["lit"])
+    )
     scores[Reason.NOT_A_RETINA] = _sigmoid(likeness - thresholds["likeness"])
     fitness = _sigmoid(room + sum(losses.values()))
-    score = min(fitness, scores[Reason.CUT_OFF], scores[Reason.NOT_A_RETINA])
+    score = min(fitness, *(scores[reason] for reason in (Reason.TOO_BRIGHT, Reason.CUT_OFF, Reason.NOT_A_RETINA)))
     return Quality(
         gradable=score >= BORDER,
         score=round(score, 4),
@@ -160,10 +172,9 @@ def _reasons(scores: Mapping[Reason, float], fitness: float) -> tuple[Reason, ..
     if scores[Reason.NOT_A_RETINA] < BORDER:
         return (Reason.NOT_A_RETINA,)
     applying = {reason for reason in scores if scores[reason] < BORDER}
-    faults = set(scores) - {Reason.CUT_OFF, Reason.NOT_A_RETINA}
-    if fitness < BORDER and not applying & faults:
+    if fitness < BORDER and not applying:
         # Several faults, none of them enough alone: name the worst.
-        applying.add(min(faults, key=lambda reason: scores[reason]))
+        applying.add(min(set(REASON_OF.values()), key=lambda reason: (scores[reason], reason)))
     return tuple(sorted(applying, key=lambda reason: (scores[reason], reason)))
 
 
