@@ -148,6 +148,31 @@ def train(
 
 
 @app.command()
+def learn_gate(
+    table: Annotated[Path, typer.Argument(metavar="PHOTOS.CSV", help="Photographs; the column quality judges some.")],
+    out: Annotated[Path, typer.Option(metavar="FILE", dir_okay=False, help="Write the gate here, as JSON.")],
+    others: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="DIR", file_okay=False, exists=True, help="Folder of pictures that are no retina."),
+    ] = None,
+    sets: Annotated[list[str] | None, typer.Option("--set", metavar="NAME", help="Use this data set; several.")] = None,
+) -> None:
+    """Learn which pictures can be graded, from photographs that people called good, usable or reject."""
+    try:
+        from retineye.training.gradability import learn_gate as run
+        from retineye.training.photographs import PhotographsError
+    except ImportError as exc:
+        typer.echo(f"Evaluation is not installed ({exc.name}). Install retineye[evaluate].", err=True)
+        raise typer.Exit(EXIT_USAGE) from exc
+    try:
+        gate = run(table, others or (), sets=sets or ())
+    except PhotographsError as exc:
+        typer.echo(f"Error: {exc}", err=True)
+        raise typer.Exit(EXIT_USAGE) from exc
+    out.write_text(gate, encoding="utf-8")
+
+
+@app.command()
 def serve(
     host: Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 for every network.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port to listen on.")] = 8000,

@@ -3,6 +3,7 @@
 Everything is learned from measures (`retineye.grading.measures`), so a card can hold the whole gate in plain numbers.
 """
 
+import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,7 +22,7 @@ from retineye.grading.result import Quality, Reason, Retina
 from retineye.grading.retina import find_retina
 from retineye.training.data import STRETCHED, unstretch
 from retineye.training.others import drawn, dressed, read_others, worn
-from retineye.training.photographs import Photograph
+from retineye.training.photographs import Photograph, PhotographsError, read_photographs
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -273,3 +274,29 @@ def _where(examples: Iterable[Example], holds: Callable[[Example], bool]) -> "Fl
 
 def _rounded(values: "Numbers") -> list[float]:
     return [round(float(value), 5) for value in values]
+
+
+def learn_gate(
+    table: Path, folders: Sequence[Path], *, sets: Sequence[str] = (), seed: int = 0,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> str:  # fmt: skip
+    """Learn the gate from a table of photographs and folders of other pictures.
+
+    Photographs of the table's test splits are left out.
+
+    Returns
+    -------
+    str
+        The card's `gradability` part as JSON.
+
+    Raises
+    ------
+    PhotographsError
+        The table can not be read, or lacks photographs that people called good, usable and reject.
+    """
+    photographs = [one for one in read_photographs(table) if one.split != "test" and (not sets or one.dataset in sets)]
+    missing = {"good", "usable", REJECT} - {one.quality for one in photographs}
+    if missing:
+        raise PhotographsError(f"{table} has no photographs of the quality {', '.join(sorted(missing))}.")
+    examples = measure_all(photographs, folders, seed=seed, on_progress=on_progress)
+    return json.dumps(learn(examples, seed), indent=1) + "\n"
