@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 BORDER: Final = 0.5
 """The score at which a reason begins to apply: every score is stretched so that its threshold comes to lie here."""
 
+BENEFIT_OF_DOUBT: Final = 1.2
+"""By how much, in logits, a photograph that can not be graded anyway may be less like a retina."""
 REACH: Final = 6.0
 """Measures count up to this many spreads from their centre."""
 SQUARE_REACH: Final = 25.0
@@ -139,8 +141,10 @@ def judge(measures: Mapping[str, float], retina: Retina | None, gradability: Gra
     scores[Reason.CUT_OFF] = min(
         _stretch(visible, thresholds["cut_off"]), _stretch(measures["lit_share"], thresholds["lit"])
     )
-    scores[Reason.NOT_A_RETINA] = _sigmoid(likeness - thresholds["likeness"])
     fitness = _sigmoid(room + sum(losses.values()))
+    # Where the fault is plain, the photographer hears of the fault; no grade is at stake.
+    doubt = BENEFIT_OF_DOUBT if fitness < BORDER else 0.0
+    scores[Reason.NOT_A_RETINA] = _sigmoid(likeness - thresholds["likeness"] + doubt)
     score = min(fitness, *(scores[reason] for reason in (Reason.TOO_BRIGHT, Reason.CUT_OFF, Reason.NOT_A_RETINA)))
     return Quality(
         gradable=score >= BORDER,
