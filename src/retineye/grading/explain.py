@@ -17,12 +17,12 @@ _FINE_PX: Final = 128
 """Side at which attention is weighed against the retina's circle."""
 _VISIBLE: Final = 0.15
 """Attention below this is left transparent."""
-_OPAQUE: Final = 0.8
+_OPAQUE: Final = 0.7
 """Opacity of the strongest attention."""
 
-# From deep blue over cyan to white: it stands out from the orange of a retina, for the colour-blind as well, and
+# From deep blue over cyan to near white: it stands out from the orange of a retina, for the colour-blind as well, and
 # grows lighter with attention.
-_COLOURS: Final = np.array([[20, 40, 160], [0, 140, 255], [90, 230, 255], [255, 255, 255]], np.float32)
+_COLOURS: Final = np.array([[20, 40, 160], [0, 140, 255], [90, 230, 255], [225, 250, 255]], np.float32)
 
 
 def explain(
