@@ -7,7 +7,9 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Final, Self
 
-_TOLD: Final = frozenset({"id", "views", "purpose", "gradability", "licence", "intended_use", "limits", "sha256"})
+_TOLD: Final = frozenset(
+    {"id", "size_px", "views", "purpose", "gradability", "licence", "intended_use", "limits", "sha256"}
+)
 """Keys that change no weight: they come into play when the pack is made."""
 
 
@@ -24,7 +26,7 @@ class TrainingConfig:
     sets: tuple[str, ...]
     """Data sets (the `dataset` column) that are trained on."""
     size_px: int
-    """Side of the square that the network is served."""
+    """Side of the square that the network is served; often best a little above the sizes it was trained at."""
     schedule: tuple[tuple[int, int], ...]
     """Pairs of (epochs, size in px), in order: small pictures first make the early epochs cheap."""
     seed: int = 7

@@ -75,7 +75,7 @@ def prepare(config: TrainingConfig, table: Path, cache: Path, say: Callable[[str
     rows = [row for row in read_photographs(table) if row.dataset in config.sets or row.split == "test"]
     if not any(row.grade is not None and row.split != "test" for row in rows):
         raise ValueError(f"{table} holds no graded photograph of {', '.join(config.sets)}.")
-    side = round(SQUARE_FACTOR * max(config.size_px, *(size for _, size in config.schedule)) / 32) * 32
+    side = round(SQUARE_FACTOR * max(size for _, size in config.schedule) / 32) * 32
     say(f"Making squares of {len(rows)} photographs, {side} px")
     squares, found = keep_squares(rows, side, cache)
     groups = groups_of(rows, same_pictures(signatures(squares)))
