@@ -51,6 +51,7 @@ def everyday_pictures() -> list[Path]:
     ]
 
 
+@pytest.mark.filterwarnings("ignore:Metadata Warning:UserWarning")
 def test_everyday_pictures_are_refused_as_no_retina() -> None:
     files = everyday_pictures()
     assert len(files) > 20

@@ -83,8 +83,9 @@ class Gradability:
     likeness: Logistic
     """How like a photograph of the retina a picture is."""
     thresholds: Mapping[str, float]
-    """`fitness` and `likeness` in logits; as shares 0-1 `cut_off`, how much of the circle must show, `lit`, how much of
-    it inside the photograph must not be black, and `too_bright`, how much of it must not be white."""
+    """`fitness` and `likeness` in logits; the others are shares 0-1: `colour`, the least mean saturation; `cut_off`, how
+    much of the circle must show; `lit`, how much of it inside the photograph must not be black; and `too_bright`, how
+    much of it must not be white."""
 
     @classmethod
     def from_card(cls, part: Mapping[str, Any]) -> Self:
@@ -96,9 +97,9 @@ class Gradability:
             A part is missing, or uses measures that this program does not know.
         """
         try:
-            names = ("fitness", "likeness", "cut_off", "lit", "too_bright")
+            names = ("fitness", "likeness", "colour", "cut_off", "lit", "too_bright")
             thresholds = {name: float(part["thresholds"][name]) for name in names}
-            shares = (thresholds["cut_off"], thresholds["lit"], thresholds["too_bright"])
+            shares = [thresholds[name] for name in ("colour", "cut_off", "lit", "too_bright")]
             if not all(math.isfinite(value) for value in thresholds.values()) or not 0 < min(shares) <= max(shares) < 1:
                 raise BadCardError(f"The card's gradability thresholds are out of range: {thresholds}.")
             return cls(
@@ -126,7 +127,7 @@ def assess(pixels: "NDArray[np.uint8]", retina: Retina | None, gradability: Grad
 def judge(measures: Mapping[str, float], retina: Retina | None, gradability: Gradability) -> Quality:
     """Judge a photograph by what was measured on it.
 
-    1. A picture that is not like a retina is nothing else.
+    1. A picture that is grey or not like a retina is nothing else.
     2. Each fault takes from the fitness; no virtue makes up for a fault. Below the threshold the photograph can not
        be graded, and the faults that took most are the reasons.
     3. Too much white is too bright; too little of the circle, or no circle at all, is cut off.
@@ -145,6 +146,9 @@ def judge(measures: Mapping[str, float], retina: Retina | None, gradability: Gra
     # Where the fault is plain, the photographer hears of the fault; no grade is at stake.
     doubt = BENEFIT_OF_DOUBT if fitness < BORDER else 0.0
     scores[Reason.NOT_A_RETINA] = _sigmoid(likeness - thresholds["likeness"] + doubt)
+    if measures["saturation"] < thresholds["colour"]:
+        # A grey picture, be it of a retina, is not what the network has learned to grade.
+        scores[Reason.NOT_A_RETINA] *= BORDER * measures["saturation"] / thresholds["colour"]
     score = min(fitness, *(scores[reason] for reason in (Reason.TOO_BRIGHT, Reason.CUT_OFF, Reason.NOT_A_RETINA)))
     return Quality(
         gradable=score >= BORDER,

@@ -180,10 +180,13 @@ def _learn(examples: Sequence[Example]) -> dict[str, Any]:
     gradable = good | usable
     visible = np.array([one.retina.visible if one.retina else 0.0 for one in examples])
     lit = np.array([one.measures["lit_share"] for one in examples])
+    saturation = np.array([one.measures["saturation"] for one in examples])
     not_white = np.array([1 - one.measures["white"] for one in examples])
     thresholds = {
         "likeness": float(np.percentile(like[real], LEAST_LIKE)),
         "fitness": float(min(np.percentile(fit[good], LEAST_GOOD), np.percentile(fit[usable], LEAST_USABLE))),
+        # Half of the palest photograph's: a grey one that was stored as JPEG keeps a trace of colour.
+        "colour": float(0.5 * np.percentile(saturation[real], LEAST_LIKE)),
         # A little below what was seen: no photograph that can be graded was anywhere near.
         "cut_off": float(0.95 * np.percentile(visible[gradable], LEAST_GOOD)),
         "lit": float(0.95 * np.percentile(lit[gradable], LEAST_GOOD)),
