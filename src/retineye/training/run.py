@@ -7,6 +7,7 @@ from its last checkpoint.
 import csv
 import json
 import shutil
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -221,13 +222,14 @@ def finish(
     logits, seen = serving_logits(Network(model, threads=threads), held, spec)
     truth = np.array([one.grade for one in held])[seen]
     groups = [one.cluster for one, is_seen in zip(held, seen, strict=True) if is_seen]
-    fitted = calibration.fit(logits[seen], truth, groups=groups, seed=config.seed)
-    unseen = calibration.out_of_fold(logits[seen], truth, groups=groups, seed=config.seed)
+    weights = set_weights([one for one, is_seen in zip(held, seen, strict=True) if is_seen])
+    fitted = calibration.fit(logits[seen], truth, weights, groups=groups, seed=config.seed)
+    unseen = calibration.out_of_fold(logits[seen], truth, weights, groups=groups, seed=config.seed)
     points = calibration.operating_points(
-        unseen, truth, cut_points=fitted["cut_points"], groups=groups, seed=config.seed
+        unseen, truth, cut_points=fitted["cut_points"], weights=weights, groups=groups, seed=config.seed
     )
     parts: dict[str, Any] = {
-        "calibration": fitted | {"data": "held-out patients of the training sets"},
+        "calibration": fitted | {"data": "held-out patients of the training sets, each set counting alike"},
         "operating_points": points,
         "gradability": gradability,
         "trained_on": [material.rows[i] for i in material.train],
@@ -257,6 +259,15 @@ def finish(
         text = render(pack.card.content, found.content, pack_sha256=pack.id.sha256)
         (folder / "model-card.md").write_text(text, encoding="utf-8")
     return pack
+
+
+def set_weights(photographs: "list[Photograph]") -> "NDArray[np.float64]":
+    """Weigh photographs so that each set counts alike; mean 1.
+
+    A camera that nobody has seen yet is as likely to be like the smallest set as like the largest.
+    """
+    counts = Counter(one.dataset for one in photographs)
+    return np.array([len(photographs) / len(counts) / counts[one.dataset] for one in photographs])
 
 
 def serving_logits(
