@@ -43,15 +43,15 @@ def everyday_pictures() -> list[Path]:
     """The pictures that scikit-image ships, but for its own two of the retina."""
     skimage = pytest.importorskip("skimage")
     folder = Path(skimage.__file__).parent / "data"
-    kinds = {".png", ".jpg", ".tif"}
+    # Its GIF and one of its TIFF files are of kinds that are not read at all.
+    left_out = {"retina", "microaneurysms", "multipage_rgb"}
     return [
         file
         for file in sorted(folder.iterdir())
-        if file.suffix in kinds and file.stem not in ("retina", "microaneurysms")
+        if file.suffix in {".png", ".jpg", ".tif"} and file.stem not in left_out
     ]
 
 
-@pytest.mark.filterwarnings("ignore:Metadata Warning:UserWarning")
 def test_everyday_pictures_are_refused_as_no_retina() -> None:
     files = everyday_pictures()
     assert len(files) > 20

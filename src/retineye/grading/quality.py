@@ -83,9 +83,9 @@ class Gradability:
     likeness: Logistic
     """How like a photograph of the retina a picture is."""
     thresholds: Mapping[str, float]
-    """`fitness` and `likeness` in logits; the others are shares 0-1: `colour`, the least mean saturation; `cut_off`, how
-    much of the circle must show; `lit`, how much of it inside the photograph must not be black; and `too_bright`, how
-    much of it must not be white."""
+    """`fitness` and `likeness` in logits; the others are shares 0-1: `colour`, the least mean saturation; `cut_off`,
+    how much of the circle must show; `lit`, how much of what the photograph holds of it must not be black; and
+    `too_bright`, how much of it must not be white."""
 
     @classmethod
     def from_card(cls, part: Mapping[str, Any]) -> Self:
