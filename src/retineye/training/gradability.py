@@ -264,7 +264,7 @@ def _kind(example: Example) -> str:
         return "other pictures, dressed up or drawn" if example.changed else "other pictures"
     if example.changed:
         return "photographs made worse"
-    return f"{example.dataset}, EyeQ {example.quality}" if example.quality else example.dataset
+    return f"{example.dataset}, {example.quality}" if example.quality else example.dataset
 
 
 def _values(examples: Sequence[Example], names: Sequence[str]) -> "Numbers":

@@ -218,18 +218,20 @@ def finish(
     model = to_onnx(network, config.size_px, config.views)
     spec = InputSpec(config.size_px)
     held = [material.rows[i] for i in material.held]
-    say(f"Calibrating on {len(held)} held-out photographs")
-    logits, seen = serving_logits(Network(model, threads=threads), held, spec)
-    truth = np.array([one.grade for one in held])[seen]
-    groups = [one.cluster for one, is_seen in zip(held, seen, strict=True) if is_seen]
-    weights = set_weights([one for one, is_seen in zip(held, seen, strict=True) if is_seen])
+    likely = of_whole_sets(held)
+    say(f"Calibrating on {len(likely)} held-out photographs")
+    logits, seen = serving_logits(Network(model, threads=threads), likely, spec)
+    likely = [one for one, is_seen in zip(likely, seen, strict=True) if is_seen]
+    truth, weights = np.array([one.grade for one in likely]), set_weights(likely)
+    groups = [one.cluster for one in likely]
     fitted = calibration.fit(logits[seen], truth, weights, groups=groups, seed=config.seed)
     unseen = calibration.out_of_fold(logits[seen], truth, weights, groups=groups, seed=config.seed)
     points = calibration.operating_points(
         unseen, truth, cut_points=fitted["cut_points"], weights=weights, groups=groups, seed=config.seed
     )
+    data = ", ".join(sorted({one.dataset for one in likely}))
     parts: dict[str, Any] = {
-        "calibration": fitted | {"data": "held-out patients of the training sets, each set counting alike"},
+        "calibration": fitted | {"data": f"held-out patients of {data}, each set counting alike"},
         "operating_points": points,
         "gradability": gradability,
         "trained_on": [material.rows[i] for i in material.train],
@@ -259,6 +261,19 @@ def finish(
         text = render(pack.card.content, found.content, pack_sha256=pack.id.sha256)
         (folder / "model-card.md").write_text(text, encoding="utf-8")
     return pack
+
+
+def of_whole_sets(photographs: "list[Photograph]") -> "list[Photograph]":
+    """Keep the sets in which every grade occurs; all, if there is no such set.
+
+    A set without healthy eyes, or without the grades between, tells nothing of how likely a grade is in a clinic, and
+    its easy cases would hide how many of the hard ones an operating point misses.
+    """
+    grades: dict[str, set[int | None]] = {}
+    for one in photographs:
+        grades.setdefault(one.dataset, set()).add(one.grade)
+    whole = {name for name, found in grades.items() if found >= set(range(5))}
+    return [one for one in photographs if one.dataset in whole] or photographs
 
 
 def set_weights(photographs: "list[Photograph]") -> "NDArray[np.float64]":
