@@ -157,14 +157,14 @@ def test_the_bar_on_a_terminal_shows_epoch_speed_and_time_left() -> None:
 
 @pytest.mark.train
 def test_a_set_without_every_grade_sets_no_operating_point_and_the_others_count_alike() -> None:
-    from retineye.training.run import of_whole_sets, set_weights
+    from retineye.training.run import in_whole_sets, set_weights
 
     def some(dataset: str, grades: list[int]) -> list[Photograph]:
         return [Photograph(path=Path("x"), name="x", dataset=dataset, grade=grade) for grade in grades]
 
     whole, large, sick = some("whole", [0, 1, 2, 3, 4]), some("large", [0, 1, 2, 3, 4] * 3), some("sick", [2, 3, 4])
-    assert of_whole_sets(whole + large + sick) == whole + large
-    assert of_whole_sets(sick) == sick
+    assert in_whole_sets(whole + large + sick).tolist() == [True] * 20 + [False] * 3
+    assert in_whole_sets(sick).all()
     weights = set_weights(whole + large)
     assert weights.mean() == pytest.approx(1)
     assert weights[:5].sum() == pytest.approx(weights[5:].sum())

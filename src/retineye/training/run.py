@@ -218,20 +218,27 @@ def finish(
     model = to_onnx(network, config.size_px, config.views)
     spec = InputSpec(config.size_px)
     held = [material.rows[i] for i in material.held]
-    likely = of_whole_sets(held)
-    say(f"Calibrating on {len(likely)} held-out photographs")
-    logits, seen = serving_logits(Network(model, threads=threads), likely, spec)
-    likely = [one for one, is_seen in zip(likely, seen, strict=True) if is_seen]
-    truth, weights = np.array([one.grade for one in likely]), set_weights(likely)
-    groups = [one.cluster for one in likely]
+    say(f"Calibrating on {len(held)} held-out photographs")
+    logits, seen = serving_logits(Network(model, threads=threads), held, spec)
+    seen_ones = [one for one, is_seen in zip(held, seen, strict=True) if is_seen]
+    truth, weights = np.array([one.grade for one in seen_ones]), set_weights(seen_ones)
+    groups = [one.cluster for one in seen_ones]
     fitted = calibration.fit(logits[seen], truth, weights, groups=groups, seed=config.seed)
     unseen = calibration.out_of_fold(logits[seen], truth, weights, groups=groups, seed=config.seed)
+    whole = in_whole_sets(seen_ones)
     points = calibration.operating_points(
-        unseen, truth, cut_points=fitted["cut_points"], weights=weights, groups=groups, seed=config.seed
+        unseen[whole],
+        truth[whole],
+        cut_points=fitted["cut_points"],
+        weights=weights[whole],
+        groups=[group for group, is_whole in zip(groups, whole, strict=True) if is_whole],
+        seed=config.seed,
     )
-    data = ", ".join(sorted({one.dataset for one in likely}))
+    names = ", ".join(sorted({one.dataset for one, is_whole in zip(seen_ones, whole, strict=True) if is_whole}))
+    for point in points.values():
+        point["data"] = f"held-out patients of {names}, each set counting alike"
     parts: dict[str, Any] = {
-        "calibration": fitted | {"data": f"held-out patients of {data}, each set counting alike"},
+        "calibration": fitted | {"data": "held-out patients of the training sets, each set counting alike"},
         "operating_points": points,
         "gradability": gradability,
         "trained_on": [material.rows[i] for i in material.train],
@@ -263,17 +270,17 @@ def finish(
     return pack
 
 
-def of_whole_sets(photographs: "list[Photograph]") -> "list[Photograph]":
-    """Keep the sets in which every grade occurs; all, if there is no such set.
+def in_whole_sets(photographs: "list[Photograph]") -> "NDArray[np.bool_]":
+    """Tell which photographs are of sets in which every grade occurs; all, if there is no such set.
 
-    A set without healthy eyes, or without the grades between, tells nothing of how likely a grade is in a clinic, and
-    its easy cases would hide how many of the hard ones an operating point misses.
+    A set without healthy eyes, or without the grades between, would hide behind its easy cases how many of the hard
+    ones an operating point misses.
     """
     grades: dict[str, set[int | None]] = {}
     for one in photographs:
         grades.setdefault(one.dataset, set()).add(one.grade)
-    whole = {name for name, found in grades.items() if found >= set(range(5))}
-    return [one for one in photographs if one.dataset in whole] or photographs
+    whole = np.array([grades[one.dataset] >= set(range(5)) for one in photographs])
+    return whole if whole.any() else ~whole
 
 
 def set_weights(photographs: "list[Photograph]") -> "NDArray[np.float64]":
