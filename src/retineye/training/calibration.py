@@ -23,6 +23,10 @@ HIGHEST_THRESHOLD = 0.5
 LEAST_DOUBT = 0.1
 """However few photographs lie near the thresholds, a risk below a tenth of that at the threshold is no doubt."""
 
+NEAR_MISS = 0.8
+"""However few reads the budget leaves, from four fifths of the threshold on a photograph that is not called is
+uncertain: who misses a threshold by a hair never reads as sure."""
+
 
 @dataclass(frozen=True, slots=True)
 class Served:
@@ -71,7 +75,7 @@ def operating_points(
     2. The threshold says how much worse a miss is than a needless referral; so the doubt of a decision is its risk as
        a share of the risk at the threshold: p / t below it, (1 - p) / (1 - t) above. One level of doubt, the same for
        both decisions, is chosen so that with the photographs whose grade and decision disagree anyway at most
-       `budget` of all are uncertain; it bounds both bands.
+       `budget` of all are uncertain; it bounds both bands. Near misses are uncertain whatever the budget says.
     3. Sensitivity and specificity are cross-fitted: each photograph is decided by a threshold chosen without its
        patient. Their intervals are bootstrapped by patient.
 
@@ -117,7 +121,7 @@ def operating_points(
         decision = _cross_fitted(table[:, least:].sum(1), positive, grade >= least, weight, fold, targets[name])
         points[name] = {
             "threshold": threshold,
-            "band": [round(threshold * doubt, 6), round(1 - (1 - threshold) * doubt, 6)],
+            "band": [round(threshold * min(doubt, NEAR_MISS), 6), round(1 - (1 - threshold) * doubt, 6)],
             "target_sensitivity": targets[name],
             "sensitivity": _interval(metrics.sensitivity, positive, decision, weight, resamples, int(positive.sum())),
             "specificity": _interval(

@@ -4,6 +4,7 @@ import hashlib
 import json
 import tomllib
 from dataclasses import dataclass, field, fields
+from math import cos, pi
 from pathlib import Path
 from typing import Any, Final, Self
 
@@ -29,6 +30,10 @@ class TrainingConfig:
     """Side of the square that the network is served; often best a little above the sizes it was trained at."""
     schedule: tuple[tuple[int, int], ...]
     """Pairs of (epochs, size in px), in order: small pictures first make the early epochs cheap."""
+    cycles: tuple[int, ...] = ()
+    """Epochs of each fall of the learning rate; one fall over all epochs where empty."""
+    restart_rate: float = 0.5
+    """Learning rate at which each cycle after the first begins, as a share of `learning_rate`."""
     seed: int = 7
     backbone: str = "tf_efficientnet_lite0"
     """Name of a timm network."""
@@ -68,6 +73,17 @@ class TrainingConfig:
         """Give the number of passes over the training photographs."""
         return sum(epochs for epochs, _ in self.schedule)
 
+    def rate_at(self, epochs_done: float) -> float:
+        """Give the learning rate after so many epochs: a short warm-up, then a cosine to a hundredth, in each cycle."""
+        peak, begun = self.learning_rate, 0
+        for cycle in self.cycles or (self.epochs,):
+            share = (epochs_done - begun) / cycle
+            if share < 1:
+                warm = share / 0.05 if share < 0.05 else 0.01 + 0.99 * 0.5 * (1 + cos(pi * (share - 0.05) / 0.95))
+                return peak * warm
+            peak, begun = self.learning_rate * self.restart_rate, begun + cycle
+        return peak * 0.01
+
     def size_at(self, epoch: int) -> int:
         """Give the size in px that the epoch (from 0) trains at."""
         for epochs, size in self.schedule:
@@ -99,7 +115,7 @@ class TrainingConfig:
         known = {f.name for f in fields(cls)} - {"sha256"}
         if unknown := sorted(set(table) - known):
             raise ConfigError(f"{path}: unknown key {', '.join(unknown)}. Known: {', '.join(sorted(known))}.")
-        for key in ("sets", "limits"):
+        for key in ("sets", "limits", "cycles"):
             if key in table:
                 table[key] = tuple(table[key])
         try:
@@ -113,6 +129,7 @@ class TrainingConfig:
     def _check(self, path: Path) -> None:
         wrong = {
             "schedule": not self.schedule or any(e < 1 or s < 32 for e, s in self.schedule),
+            "cycles": bool(self.cycles) and (sum(self.cycles) != self.epochs or min(self.cycles) < 1),
             "sets": not self.sets,
             "size_px": self.size_px < 32,
             "holdout": not 0 < self.holdout < 0.5,

@@ -117,7 +117,6 @@ class Trainer:
         first = self._resume() if resume else 0
         weights = sampling_weights([rows[i] for i in train], self.config.set_weights).tolist()
         steps_in_epoch = len(train) // self.config.batch
-        total = steps_in_epoch * self.config.epochs
         for epoch in range(first, self.config.epochs):
             torch.manual_seed(self.config.seed * 1000 + epoch)
             size = self.config.size_at(epoch)
@@ -131,15 +130,15 @@ class Trainer:
                 sampler=WeightedRandomSampler(weights, steps_in_epoch * self.config.batch),
             )  # fmt: skip
             began = time.monotonic()
-            loss = self._epoch(loader, epoch, size, total)
+            loss = self._epoch(loader, epoch, size)
             measured = self._validate(squares, grades, held)
             self._checkpoint(epoch + 1, {"loss": loss, "size_px": size, "seconds": time.monotonic() - began} | measured)
 
-    def _epoch(self, loader: "DataLoader[tuple[torch.Tensor, int]]", epoch: int, size: int, total: int) -> float:
+    def _epoch(self, loader: "DataLoader[tuple[torch.Tensor, int]]", epoch: int, size: int) -> float:
         self.network.train()
         began, told, mean_loss = time.monotonic(), 0.0, 0.0
         for done, (pictures, grades) in enumerate(loader, start=1):
-            self._set_rate(self.step / total)
+            self._set_rate(self.step / len(loader))
             pictures = pictures.to(memory_format=torch.channels_last)
             with torch.autocast("cpu", dtype=torch.bfloat16):
                 logits, _ = self.network(pictures)
@@ -162,11 +161,9 @@ class Trainer:
             return regression_loss(logits, grades)
         return class_loss(logits, grades, self.config.label_smoothing, self.config.ordinal)
 
-    def _set_rate(self, share: float) -> None:
-        """Warm up over the first twentieth, then fall along a cosine to a hundredth."""
-        factor = share / 0.05 if share < 0.05 else 0.01 + 0.99 * 0.5 * (1 + np.cos(np.pi * (share - 0.05) / 0.95))
+    def _set_rate(self, epochs_done: float) -> None:
         for group in self.optimiser.param_groups:
-            group["lr"] = self.config.learning_rate * float(factor)
+            group["lr"] = self.config.rate_at(epochs_done)
 
     @torch.no_grad()
     def _average(self) -> None:
