@@ -141,9 +141,9 @@ class Quality:
 
     gradable: bool
     score: float
-    """The weakest of `scores`, 0 (unusable) to 1 (good)."""
+    """The weakest of `scores` and of all faults together, 0 (unusable) to 1 (good); gradable from 0.5 on."""
     scores: Mapping[str, float]
-    """A score 0-1 for each `Reason`, by its value; 1 is best. A reason applies below the card's threshold."""
+    """A score 0-1 for each `Reason`, by its value; 1 is best. The card's threshold always lies at 0.5."""
     reasons: tuple[Reason, ...] = ()
     """Why not gradable, the gravest first; empty when gradable."""
 
