@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 import time_machine
-from django.test import Client
+from django.test import Client, RequestFactory
 from django.urls import NoReverseMatch, reverse
 
+from retineye.accounts.adapter import client_address
 from retineye.accounts.models import AuditEvent, User
 from tests.cast import PASSWORD, Clinic
 
@@ -137,3 +138,14 @@ def test_a_page_that_asks_every_half_second_writes_the_session_once_a_minute(
     with django_assert_max_num_queries(8) as asked:
         client.get(CHANGE)
     assert not any("UPDATE" in one["sql"] for one in asked.captured_queries)
+
+
+@pytest.mark.parametrize(
+    ("proxies", "address"), [(0, "10.0.0.9"), (1, "203.0.113.7"), (2, "198.51.100.1")], ids=["none", "one", "two"]
+)
+def test_a_client_can_not_choose_the_address_that_its_tries_are_counted_for(
+    rf: RequestFactory, settings: Any, proxies: int, address: str
+) -> None:
+    settings.ALLAUTH_TRUSTED_PROXY_COUNT = proxies
+    said = {"x-forwarded-for": "1.2.3.4, 198.51.100.1, 203.0.113.7"}
+    assert client_address(rf.post(LOGIN, headers=said, REMOTE_ADDR="10.0.0.9")) == address

@@ -3,6 +3,7 @@
 from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
+from django.conf import settings
 from django.http import HttpRequest
 
 from retineye.accounts import audit
@@ -14,6 +15,13 @@ def sign_in_name(request: HttpRequest, credentials: dict[str, Any] | None = None
     """Give the e-mail address that somebody tries to sign in with, for the count of failed tries."""
     given = (credentials or {}).get("email") or (credentials or {}).get("username") or request.POST.get("login", "")
     return str(given).strip().lower()
+
+
+def client_address(request: HttpRequest) -> str:
+    """Give the address of the machine that asks; a proxy's word for it counts only where the settings name one."""
+    proxies = settings.ALLAUTH_TRUSTED_PROXY_COUNT
+    said = request.headers.get("x-forwarded-for", "").split(",")
+    return said[-proxies].strip() if 0 < proxies <= len(said) else str(request.META.get("REMOTE_ADDR", ""))
 
 
 def _remember(action: audit.Action, user: User | None) -> None:

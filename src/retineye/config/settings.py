@@ -172,7 +172,8 @@ AXES_FAILURE_LIMIT = read.number("RETINEYE_SIGN_IN_TRIES", 10, least=3, most=100
 AXES_COOLOFF_TIME = 0.25
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_USERNAME_CALLABLE = "retineye.accounts.adapter.sign_in_name"
-AXES_IPWARE_PROXY_COUNT = PROXIES
+AXES_CLIENT_IP_CALLABLE = "retineye.accounts.adapter.client_address"
+ALLAUTH_TRUSTED_PROXY_COUNT = PROXIES
 AXES_RESET_ON_SUCCESS = True
 AXES_VERBOSE = False
 AXES_LOCKOUT_TEMPLATE = "account/locked.html"
