@@ -1,6 +1,7 @@
 """The ASGI application that granian serves."""
 
 import os
+import warnings
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
@@ -69,6 +70,9 @@ async def _refuse(send: Send) -> None:
     await send({"type": "http.response.start", "status": 413, "headers": headers})
     await send({"type": "http.response.body", "body": body})
 
+
+# WhiteNoise hands static files over piece by piece in a way that Django reads as a whole under ASGI: they are small.
+warnings.filterwarnings("ignore", message="StreamingHttpResponse must consume", module="django.core.handlers.asgi")
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "retineye.config.settings")
 
