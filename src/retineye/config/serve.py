@@ -17,6 +17,7 @@ from granian.server import Server
 
 from retineye.accounts.setup import first_run_link
 from retineye.clinic.checks import NO_PACK_STATUS, pack_status
+from retineye.config.static import collect
 
 log = structlog.get_logger(__name__)
 
@@ -77,7 +78,7 @@ def serve(host: str, port: int, *, worker: bool) -> None:
     _stop_on_errors()
     call_command("migrate", interactive=False, verbosity=0)
     call_command("createcachetable", verbosity=0)
-    call_command("collectstatic", interactive=False, verbosity=0, clear=False)
+    collect()
     _greet(f"http://{f'[{host}]' if ':' in host else host}:{port}", host)
     # The server's processes open connections of their own.
     connections.close_all()
