@@ -2,6 +2,7 @@
 
 import os
 import secrets
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -167,9 +168,10 @@ def secret(name: str, made_in: Path) -> str:
 
 
 def _make_secret(path: Path) -> None:
-    # Written aside and linked into place: of two processes that start together both read the same, whole file.
-    aside = path.with_name(f"{path.name}.{os.getpid()}")
-    with os.fdopen(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as file:
+    # Written aside and linked into place: who starts at the same moment, process or thread, reads the same, whole file.
+    handle, name = tempfile.mkstemp(prefix=f"{path.name}.", dir=path.parent)  # mode 0600
+    aside = Path(name)
+    with os.fdopen(handle, "w", encoding="ascii") as file:
         file.write(secrets.token_urlsafe(48))
     try:
         os.link(aside, path)

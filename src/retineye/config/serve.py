@@ -39,7 +39,12 @@ class KeptWorker:
     _thread: threading.Thread | None = None
 
     def start(self) -> None:
-        """Start the worker and watch it."""
+        """Start the worker and watch it.
+
+        The first one is started here and not by the thread: a server process that is forked at the very moment would
+        keep the pipe open on which `Popen` waits, and the thread would never see its worker end.
+        """
+        self._process = self._spawn()
         self._thread = threading.Thread(target=self._keep, name="kept-worker", daemon=True)
         self._thread.start()
 
@@ -56,15 +61,20 @@ class KeptWorker:
             self._thread.join(5)
 
     def _keep(self) -> None:
-        while not self._stopping.is_set():
-            self._process = subprocess.Popen(  # noqa: S603  our own program
-                [sys.executable, "-m", "django", "work", "--parent", str(os.getpid())], stdin=subprocess.DEVNULL
-            )
+        while self._process is not None:
             status = self._process.wait()
             if self._stopping.is_set():
                 return
             log.warning("worker_ended", status=status)
-            self._stopping.wait(self.no_pack_pause_s if status == NO_PACK_STATUS else self.pause_s)
+            if self._stopping.wait(self.no_pack_pause_s if status == NO_PACK_STATUS else self.pause_s):
+                return
+            self._process = self._spawn()
+
+    @staticmethod
+    def _spawn() -> subprocess.Popen[bytes]:
+        return subprocess.Popen(  # noqa: S603  our own program
+            [sys.executable, "-m", "django", "work", "--parent", str(os.getpid())], stdin=subprocess.DEVNULL
+        )
 
 
 def say(text: str = "") -> None:
