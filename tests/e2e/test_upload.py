@@ -4,7 +4,7 @@ import base64
 import re
 from pathlib import Path
 
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Route, expect
 
 from tests.e2e.nurse import Nurse
 from tests.e2e.service import PHOTOGRAPHS, Service, fresh
@@ -86,6 +86,18 @@ def test_a_network_that_breaks_in_the_middle_loses_nothing_and_the_file_is_sent_
         nurse.wait_for_verdict("right")
         expect(row).to_have_count(0)
     context.close()
+
+
+def test_a_file_that_is_chosen_before_the_page_is_ready_is_not_lost(nurse: Nurse, tmp_path: Path) -> None:
+    address = start(nurse)
+    held: list[Route] = []
+    nurse.page.route("**/upload*.js", lambda route: held.append(route))
+    nurse.page.goto(address, wait_until="commit")
+    nurse.send("right", fresh(tmp_path, SMALL))
+    expect(nurse.lane("right").locator(".up")).to_have_count(0)
+    held[0].continue_()
+    nurse.wait_for_verdict("right")
+    nurse.page.unroute("**/upload*.js")
 
 
 def test_a_photograph_may_be_dropped_into_its_lane(nurse: Nurse, tmp_path: Path) -> None:

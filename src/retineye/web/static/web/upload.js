@@ -125,11 +125,13 @@
 
   const take = (lane, files) => { for (const file of files) addRow(lane, file); };
 
-  document.addEventListener("change", (event) => {
-    if (!event.target.matches(".drop input[type=file]")) return;
-    take(event.target.closest(".lane"), event.target.files);
-    event.target.value = "";
-  });
+  const chosen = (input) => {
+    take(input.closest(".lane"), input.files);
+    input.value = "";
+  };
+  document.addEventListener("change", (event) => { if (event.target.matches(".drop input[type=file]")) chosen(event.target); });
+  // What was chosen while this script was still on its way told nobody.
+  document.querySelectorAll(".drop input[type=file]").forEach(chosen);
 
   const over = (event) => {
     // A file dropped beside a lane would replace the page in the browser.
