@@ -88,16 +88,29 @@ def test_a_network_that_breaks_in_the_middle_loses_nothing_and_the_file_is_sent_
     context.close()
 
 
-def test_a_file_that_is_chosen_before_the_page_is_ready_is_not_lost(nurse: Nurse, tmp_path: Path) -> None:
+def test_a_lane_is_shown_only_once_it_can_take_photographs(nurse: Nurse, tmp_path: Path) -> None:
     address = start(nurse)
     held: list[Route] = []
     nurse.page.route("**/upload*.js", lambda route: held.append(route))
+    nurse.page.goto(address, wait_until="commit")
+    nurse.page.wait_for_timeout(500)
+    expect(nurse.lane("right")).to_have_count(0)
+    held[0].continue_()
+    nurse.send("right", fresh(tmp_path, SMALL))
+    nurse.wait_for_verdict("right")
+    nurse.page.unroute("**/upload*.js")
+
+
+def test_a_file_that_is_chosen_before_the_page_is_ready_is_not_lost(nurse: Nurse, tmp_path: Path) -> None:
+    address = start(nurse)
+    held: list[Route] = []
+    nurse.page.route("**/htmx*.js", lambda route: held.append(route))
     nurse.page.goto(address, wait_until="commit")
     nurse.send("right", fresh(tmp_path, SMALL))
     expect(nurse.lane("right").locator(".up")).to_have_count(0)
     held[0].continue_()
     nurse.wait_for_verdict("right")
-    nurse.page.unroute("**/upload*.js")
+    nurse.page.unroute("**/htmx*.js")
 
 
 def test_a_photograph_may_be_dropped_into_its_lane(nurse: Nurse, tmp_path: Path) -> None:

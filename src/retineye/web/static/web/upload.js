@@ -123,15 +123,21 @@
     dialog.showModal();
   };
 
-  const take = (lane, files) => { for (const file of files) addRow(lane, file); };
+  // This script runs before the page is drawn, so that no choice or drop goes unheard; the rest waits for the others.
+  const drawn = new Promise((resolve) => document.addEventListener("DOMContentLoaded", resolve));
+  const take = async (lane, files) => {
+    const taken = [...files];
+    await drawn;
+    for (const file of taken) addRow(lane, file);
+  };
 
   const chosen = (input) => {
     take(input.closest(".lane"), input.files);
     input.value = "";
   };
   document.addEventListener("change", (event) => { if (event.target.matches(".drop input[type=file]")) chosen(event.target); });
-  // What was chosen while this script was still on its way told nobody.
-  document.querySelectorAll(".drop input[type=file]").forEach(chosen);
+  // A browser that shows the page again may still hold what was chosen in it.
+  drawn.then(() => document.querySelectorAll(".drop input[type=file]").forEach(chosen));
 
   const over = (event) => {
     // A file dropped beside a lane would replace the page in the browser.
