@@ -68,8 +68,16 @@ def main() -> None:
     files = choose(options.folder, options.count)
     if not files:
         parser.error(f"no photographs below {options.folder}")
-    command = [str(Path(sys.executable).with_name("retineye")), "grade", "--format", "jsonl",
-               "--jobs", str(options.jobs), *(["--pack", options.pack] if options.pack else []), *map(str, files)]
+    command = [
+        str(Path(sys.executable).with_name("retineye")),
+        "grade",
+        "--format",
+        "jsonl",
+        "--jobs",
+        str(options.jobs),
+        *(["--pack", options.pack] if options.pack else []),
+        *map(str, files),
+    ]
     peak = [0.0]
     with tempfile.TemporaryFile("w+") as output:
         begun = time.perf_counter()
@@ -85,8 +93,16 @@ def main() -> None:
     outcomes = Counter(line["status"] for line in lines)
     told = ", ".join(f"{name} {count}" for name, count in sorted(outcomes.items()))
     megabytes = sum(file.stat().st_size for file in files) / 1e6
-    cells = [f"{len(lines)}", f"{megabytes:.0f}", f"{options.jobs}", f"{took:.1f}", f"{len(lines) / took:.1f}",
-             f"{peak[0]:.0f} MiB", told, f"{code}"]
+    cells = [
+        f"{len(lines)}",
+        f"{megabytes:.0f}",
+        f"{options.jobs}",
+        f"{took:.1f}",
+        f"{len(lines) / took:.1f}",
+        f"{peak[0]:.0f} MiB",
+        told,
+        f"{code}",
+    ]
     print("| photographs | MB | jobs | seconds | photographs/s | peak memory | outcomes | exit |")
     print("|---:|---:|---:|---:|---:|---:|---|---:|")
     print(f"| {' | '.join(cells)} |")

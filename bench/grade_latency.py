@@ -87,18 +87,23 @@ def main() -> None:
     grader = Grader.from_pack(Path(options.pack) if options.pack else None, threads=options.threads)
     verdicts = measure(grader, files, options.repeat)
 
-    print(f"Pack {grader.pack_id.id}, {options.threads} threads, each photograph {options.repeat} times, Python "
-          f"{platform.python_version()}. Milliseconds; of the whole: median and 95th percentile, of a stage: median.\n")
+    print(
+        f"Pack {grader.pack_id.id}, {options.threads} threads, each photograph {options.repeat} times, Python "
+        f"{platform.python_version()}. Milliseconds; of the whole: median and 95th percentile, of a stage: median.\n"
+    )
     print(f"| photograph | outcome | whole | p95 | {' | '.join(STAGES)} |")
     print(f"|---|---|{'---:|' * (len(STAGES) + 2)}")
     for file in files:
         print(row(f"{file.name} ({file.stat().st_size / 1e6:.1f} MB)", verdicts[file.name]))
     print(row("all", [verdict for each in verdicts.values() for verdict in each]))
 
-    imports, opens, firsts, wholes = (statistics.median(part) for part in zip(
-        *cold_starts(files[0], options.pack, options.threads), strict=True))
-    print(f"\nCold start, median of 5 fresh processes: import {imports:.2f} s, open the pack {opens:.2f} s, first "
-          f"photograph ({files[0].name}) {firsts:.2f} s; whole process {wholes:.2f} s.")
+    imports, opens, firsts, wholes = (
+        statistics.median(part) for part in zip(*cold_starts(files[0], options.pack, options.threads), strict=True)
+    )
+    print(
+        f"\nCold start, median of 5 fresh processes: import {imports:.2f} s, open the pack {opens:.2f} s, first "
+        f"photograph ({files[0].name}) {firsts:.2f} s; whole process {wholes:.2f} s."
+    )
 
 
 if __name__ == "__main__":

@@ -28,8 +28,9 @@ class TrainingConfig:
     """Data sets (the `dataset` column) that are trained on."""
     size_px: int
     """Side of the square that the network is served; often best a little above the sizes it was trained at."""
-    schedule: tuple[tuple[int, int], ...]
-    """Pairs of (epochs, size in px), in order: small pictures first make the early epochs cheap."""
+    schedule: tuple[tuple[int, ...], ...]
+    """Parts of (epochs, size in px) or (epochs, size in px, photographs drawn an epoch), in order: small pictures
+    first make the early epochs cheap. Where no number is given, as many are drawn as there are."""
     cycles: tuple[int, ...] = ()
     """Epochs of each fall of the learning rate; one fall over all epochs where empty."""
     restart_rate: float = 0.5
@@ -47,6 +48,14 @@ class TrainingConfig:
     learning_rate: float = 1e-3
     weight_decay: float = 0.02
     label_smoothing: float = 0.05
+    processed_sets: tuple[str, ...] = ()
+    """Sets whose pictures no camera makes (equalised, high-pass filtered): they teach, and are never held out."""
+    fine_sets: tuple[str, ...] = ()
+    """Sets that hold nothing but fine structure already, and so are never filtered again."""
+    fine: float = 0.0
+    """How often a training picture is shown as its fine structure alone; where above 0, that is a served view too."""
+    dme: float = 0.0
+    """Weight of the loss on the risk of macular oedema; no such output where 0."""
     ordinal: float = 0.5
     """Weight of the squared error of the expected grade, beside cross-entropy."""
     dropout: float = 0.2
@@ -56,6 +65,8 @@ class TrainingConfig:
     """Strength of the colour and camera augmentation; 0 leaves only rotation, flip and scale."""
     set_weights: dict[str, float] = field(default_factory=dict)
     """How often a set is drawn, relative to the square root of its size; 1 where not named."""
+    last_set_weights: dict[str, float] = field(default_factory=dict)
+    """As `set_weights`, for the last part of the schedule; the same where empty."""
     views: int = 1
     """How many views of a photograph the served logits are the mean of: 1, 2 (mirrored) or 4 (upside down too)."""
     gradability: str = ""
@@ -71,7 +82,7 @@ class TrainingConfig:
     @property
     def epochs(self) -> int:
         """Give the number of passes over the training photographs."""
-        return sum(epochs for epochs, _ in self.schedule)
+        return sum(part[0] for part in self.schedule)
 
     def rate_at(self, epochs_done: float) -> float:
         """Give the learning rate after so many epochs: a short warm-up, then a cosine to a hundredth, in each cycle."""
@@ -86,11 +97,24 @@ class TrainingConfig:
 
     def size_at(self, epoch: int) -> int:
         """Give the size in px that the epoch (from 0) trains at."""
-        for epochs, size in self.schedule:
-            if epoch < epochs:
-                return size
-            epoch -= epochs
-        return self.schedule[-1][1]
+        return self._part_at(epoch)[1]
+
+    def draws_at(self, epoch: int) -> int:
+        """Give how many photographs the epoch (from 0) draws; 0 for as many as there are."""
+        part = self._part_at(epoch)
+        return part[2] if len(part) > 2 else 0
+
+    def set_weights_at(self, epoch: int) -> dict[str, float]:
+        """Give how often each set is drawn in the epoch (from 0)."""
+        last = epoch >= self.epochs - self.schedule[-1][0]
+        return self.last_set_weights or self.set_weights if last else self.set_weights
+
+    def _part_at(self, epoch: int) -> tuple[int, ...]:
+        for part in self.schedule:
+            if epoch < part[0]:
+                return part
+            epoch -= part[0]
+        return self.schedule[-1]
 
     @property
     def recipe_sha256(self) -> str:
@@ -115,11 +139,11 @@ class TrainingConfig:
         known = {f.name for f in fields(cls)} - {"sha256"}
         if unknown := sorted(set(table) - known):
             raise ConfigError(f"{path}: unknown key {', '.join(unknown)}. Known: {', '.join(sorted(known))}.")
-        for key in ("sets", "limits", "cycles"):
+        for key in ("sets", "limits", "cycles", "processed_sets", "fine_sets"):
             if key in table:
                 table[key] = tuple(table[key])
         try:
-            table["schedule"] = tuple((int(epochs), int(size)) for epochs, size in table["schedule"])
+            table["schedule"] = tuple(tuple(int(number) for number in part) for part in table["schedule"])
             config = cls(**table, sha256=hashlib.sha256(raw).hexdigest())
         except (KeyError, TypeError, ValueError) as exc:
             raise ConfigError(f"{path}: {exc}.") from exc
@@ -128,7 +152,8 @@ class TrainingConfig:
 
     def _check(self, path: Path) -> None:
         wrong = {
-            "schedule": not self.schedule or any(e < 1 or s < 32 for e, s in self.schedule),
+            "schedule": not self.schedule
+            or any(len(part) not in (2, 3) or min(part) < 1 or part[1] < 32 for part in self.schedule),
             "cycles": bool(self.cycles) and (sum(self.cycles) != self.epochs or min(self.cycles) < 1),
             "sets": not self.sets,
             "size_px": self.size_px < 32,
@@ -137,6 +162,8 @@ class TrainingConfig:
             "head": self.head not in ("classes", "regression"),
             "views": self.views not in (1, 2, 4),
             "ema": not 0 <= self.ema < 1,
+            "fine": not 0 <= self.fine < 1,
+            "dme": self.dme < 0,
         }
         if bad := [key for key, is_wrong in wrong.items() if is_wrong]:
             raise ConfigError(f"{path}: {', '.join(bad)} out of range (see docs/training.md).")

@@ -14,7 +14,9 @@ import torch
 from torch import nn
 
 from retineye.grading.pack import CLASSES, SCHEMA
+from retineye.grading.preprocess import InputSpec
 from retineye.training.config import TrainingConfig
+from retineye.training.fine import SERVED, fine_structure
 from retineye.training.network import GradingNetwork
 from retineye.training.photographs import Photograph
 
@@ -67,27 +69,34 @@ class Views(nn.Module):
     """A network that looks at a photograph in several views and takes the mean of their logits.
 
     A retina has no up and down that its grade depends on, and the network is trained on all turns and mirrored; what
-    still differs between views is noise.
+    still differs between views is noise. Where the network has learned from fine structure alone too, every second
+    view is that.
     """
 
-    def __init__(self, network: GradingNetwork, views: int) -> None:
+    def __init__(self, network: GradingNetwork, views: int, *, spec: InputSpec, fine: bool = False) -> None:
         """Look once (1), mirrored too (2), or both also upside down (4)."""
         super().__init__()
-        self.network, self.views = network, views
+        self.network, self.views, self.spec, self.fine = network, views, spec, fine
 
-    def forward(self, picture: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Give logits (1, 5) and the feature map (1, C, h, w) of the upright view of a picture (1, 3, S, S)."""
+    def forward(self, picture: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Look at a picture (1, 3, S, S).
+
+        Gives logits (1, 5), the feature map (1, C, h, w) of the first view, and logits of macular oedema (1, 3).
+        """
         seen = [picture]
         if self.views >= 2:
-            seen.append(picture.flip(3))
+            other = picture.flip(3)
+            if self.fine:
+                other = fine_structure(other, SERVED, self.spec.gain, self.spec.clip)
+            seen.append(other)
         if self.views >= 4:
             seen += [one.flip(2) for one in seen]
-        logits, features = self.network(torch.cat(seen))
-        return logits.mean(dim=0, keepdim=True), features[:1]
+        logits, features, macula = self.network(torch.cat(seen))
+        return logits.mean(dim=0, keepdim=True), features[:1], macula.mean(dim=0, keepdim=True)
 
 
-def to_onnx(network: GradingNetwork, size_px: int, views: int = 1) -> bytes:
-    """Export a network with the outputs `logits` (1, 5) and `features` (1, C, h, w), and compare it with torch.
+def to_onnx(network: GradingNetwork, size_px: int, views: int = 1, *, fine: bool = False) -> bytes:
+    """Export a network with the outputs `logits`, `features` and `macula` (see `Views`), and compare it with torch.
 
     Parameters
     ----------
@@ -95,13 +104,16 @@ def to_onnx(network: GradingNetwork, size_px: int, views: int = 1) -> bytes:
         Side of the square that it is served.
     views
         How many views the logits are the mean of: 1, 2 or 4.
+    fine
+        Whether every second view is of the fine structure alone.
 
     Raises
     ------
     ExportError
         ONNX Runtime's logits differ from torch's by more than 1e-4 of the largest.
     """
-    exported = Views(as_classes(network), views).eval().to(memory_format=torch.contiguous_format)
+    views_of = Views(as_classes(network), views, spec=InputSpec(size_px), fine=fine)
+    exported = views_of.eval().to(memory_format=torch.contiguous_format)
     example = torch.randn(1, 3, size_px, size_px, generator=torch.Generator().manual_seed(1)) * 0.5
     with torch.inference_mode():
         wanted = exported(example)[0].numpy()
@@ -109,7 +121,7 @@ def to_onnx(network: GradingNetwork, size_px: int, views: int = 1) -> bytes:
         exported,
         (example,),
         input_names=["photograph"],
-        output_names=["logits", "features"],
+        output_names=["logits", "features", "macula"],
         dynamo=True,
         verbose=False,
     )

@@ -3,9 +3,11 @@
 import copy
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from math import log
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import torch
@@ -14,7 +16,9 @@ from torch.utils.data import DataLoader, Dataset, WeightedRandomSampler
 from retineye.grading.preprocess import InputSpec
 from retineye.training.augment import plain, vary
 from retineye.training.config import TrainingConfig
-from retineye.training.loss import class_loss, regression_loss
+from retineye.training.data import KeptSquares
+from retineye.training.fine import BROADEST, FINEST, fine_structure
+from retineye.training.loss import DME_NO, DME_YES, class_loss, dme_loss, regression_loss
 from retineye.training.metrics import quadratic_kappa
 from retineye.training.network import GradingNetwork
 from retineye.training.photographs import Photograph
@@ -24,30 +28,61 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-class Squares(Dataset[tuple[torch.Tensor, int]]):
-    """Squares with their grades, varied or plain."""
+class Squares(Dataset[tuple[torch.Tensor, int, int, bool]]):
+    """Squares with their grades and risks of macular oedema, varied or plain."""
 
     def __init__(
-        self, squares: "NDArray[np.uint8]", index: "NDArray[np.int64]", grades: "NDArray[np.int64]", spec: InputSpec,
+        self, squares: KeptSquares, index: "NDArray[np.int64]", labels: "Labels", spec: InputSpec,
         *, seed: int | None = None, strength: float = 1.0,
     ) -> None:  # fmt: skip
         """Take squares[index[i]] as item i; `seed` None leaves them plain."""
-        self.squares, self.index, self.grades, self.spec = squares, index, grades, spec
+        self.squares, self.index, self.labels, self.spec = squares, index, labels, spec
         self.seed, self.strength, self.drawn = seed, strength, 0
 
     def __len__(self) -> int:
         """Give the number of photographs."""
         return len(self.index)
 
-    def __getitem__(self, item: int) -> tuple[torch.Tensor, int]:
-        """Give the network's input, shape (3, S, S), and the grade."""
-        square = np.ascontiguousarray(self.squares[self.index[item]])
+    def __getitem__(self, item: int) -> tuple[torch.Tensor, int, int, bool]:
+        """Give the network's input, shape (3, S, S), the grade, the risk, and whether it may be filtered."""
+        at = int(self.index[item])
+        square = np.ascontiguousarray(self.squares[at])
         if self.seed is None:
             picture = plain(square, self.spec)
         else:
             self.drawn += 1
             picture = vary(square, self.spec, np.random.default_rng((self.seed, self.drawn, item)), self.strength)
-        return torch.from_numpy(picture), int(self.grades[self.index[item]])
+        labels = self.labels
+        return torch.from_numpy(picture), int(labels.grades[at]), int(labels.risks[at]), bool(labels.broad[at])
+
+
+@dataclass(frozen=True, slots=True)
+class Labels:
+    """What people said of each photograph, as arrays over the rows."""
+
+    grades: "NDArray[np.int64]"
+    """0-4, -1 for none."""
+    risks: "NDArray[np.int64]"
+    """Of macular oedema, as `loss.dme_loss` takes them."""
+    broad: "NDArray[np.bool_]"
+    """Whether a picture holds more than fine structure, so that it may be filtered."""
+
+    @classmethod
+    def of(cls, rows: Sequence[Photograph], config: TrainingConfig) -> Self:
+        """Read the labels off the rows; a set without IDRiD's risk 2 says no more than yes and no."""
+        threefold = {row.dataset for row in rows if row.dme == 2}
+        return cls(
+            np.array([-1 if row.grade is None else row.grade for row in rows], np.int64),
+            np.array([_risk(row, threefold) for row in rows], np.int64),
+            np.array([row.dataset not in config.fine_sets for row in rows], np.bool_),
+        )
+
+
+def _risk(row: Photograph, threefold: Collection[str]) -> int:
+    if row.dme is not None and row.dataset in threefold:
+        return row.dme
+    judged = row.maculopathy if row.dme is None else bool(row.dme)
+    return -1 if judged is None else DME_YES if judged else DME_NO
 
 
 def sampling_weights(rows: Sequence[Photograph], set_weights: dict[str, float]) -> "NDArray[np.float64]":
@@ -56,17 +91,17 @@ def sampling_weights(rows: Sequence[Photograph], set_weights: dict[str, float]) 
     Within a set, grades are drawn by the square root of their count; sets by the square root of their size. A set in
     which few grades occur would otherwise teach its camera as a sign of them.
     """
-    cells: dict[tuple[str, int], int] = {}
+    cells: dict[tuple[str, int | None], int] = {}
     sets: dict[str, int] = {}
     for row in rows:
-        cells[row.dataset, int(row.grade or 0)] = cells.get((row.dataset, int(row.grade or 0)), 0) + 1
+        cells[row.dataset, row.grade] = cells.get((row.dataset, row.grade), 0) + 1
         sets[row.dataset] = sets.get(row.dataset, 0) + 1
     roots = {name: sum(n**0.5 for (s, _), n in cells.items() if s == name) for name in sets}
     weights = np.array(
         [
             set_weights.get(row.dataset, 1.0)
             * sets[row.dataset] ** 0.5
-            / (roots[row.dataset] * cells[row.dataset, int(row.grade or 0)] ** 0.5)
+            / (roots[row.dataset] * cells[row.dataset, row.grade] ** 0.5)
             for row in rows
         ]
     )
@@ -75,7 +110,7 @@ def sampling_weights(rows: Sequence[Photograph], set_weights: dict[str, float]) 
 
 
 def logits_of(
-    network: GradingNetwork, squares: "NDArray[np.uint8]", index: "NDArray[np.int64]", spec: InputSpec, batch: int = 32
+    network: GradingNetwork, squares: KeptSquares, index: "NDArray[np.int64]", spec: InputSpec, batch: int = 32
 ) -> "NDArray[np.float32]":
     """Give the network's logits for plain squares; shape (len(index), outputs)."""
     network.eval()
@@ -109,20 +144,20 @@ class Trainer:
         self.step = 0
 
     def fit(
-        self, squares: "NDArray[np.uint8]", rows: Sequence[Photograph], train: "NDArray[np.int64]",
+        self, squares: KeptSquares, rows: Sequence[Photograph], train: "NDArray[np.int64]",
         held: "NDArray[np.int64]", resume: bool = False,
     ) -> None:  # fmt: skip
         """Train for all epochs; after each, validate the averaged weights on `held` and write a checkpoint."""
-        grades = np.array([-1 if row.grade is None else row.grade for row in rows], np.int64)
+        labels = Labels.of(rows, self.config)
         first = self._resume() if resume else 0
-        weights = sampling_weights([rows[i] for i in train], self.config.set_weights).tolist()
-        steps_in_epoch = len(train) // self.config.batch
         for epoch in range(first, self.config.epochs):
             torch.manual_seed(self.config.seed * 1000 + epoch)
             size = self.config.size_at(epoch)
             spec = InputSpec(size, self.spec.gain, self.spec.clip, self.spec.mask)
+            weights = sampling_weights([rows[i] for i in train], self.config.set_weights_at(epoch)).tolist()
+            steps_in_epoch = (self.config.draws_at(epoch) or len(train)) // self.config.batch
             items = Squares(
-                squares, train, grades, spec,
+                squares, train, labels, spec,
                 seed=self.config.seed * 100_000 + epoch, strength=self.config.strength,
             )  # fmt: skip
             loader = DataLoader(
@@ -131,18 +166,20 @@ class Trainer:
             )  # fmt: skip
             began = time.monotonic()
             loss = self._epoch(loader, epoch, size)
-            measured = self._validate(squares, grades, held)
+            measured = self._validate(squares, labels.grades, held)
             self._checkpoint(epoch + 1, {"loss": loss, "size_px": size, "seconds": time.monotonic() - began} | measured)
 
-    def _epoch(self, loader: "DataLoader[tuple[torch.Tensor, int]]", epoch: int, size: int) -> float:
+    def _epoch(self, loader: "DataLoader[tuple[torch.Tensor, int, int, bool]]", epoch: int, size: int) -> float:
         self.network.train()
         began, told, mean_loss = time.monotonic(), 0.0, 0.0
-        for done, (pictures, grades) in enumerate(loader, start=1):
-            self._set_rate(self.step / len(loader))
-            pictures = pictures.to(memory_format=torch.channels_last)
+        for done, (pictures, grades, risks, broad) in enumerate(loader, start=1):
+            self._set_rate(epoch + (done - 1) / len(loader))
+            pictures = self._in_parts(pictures, broad).to(memory_format=torch.channels_last)
             with torch.autocast("cpu", dtype=torch.bfloat16):
-                logits, _ = self.network(pictures)
+                logits, _, macula = self.network(pictures)
             loss = self._loss(logits.float(), grades)
+            if self.config.dme:
+                loss = loss + self.config.dme * dme_loss(macula.float(), risks)
             self.optimiser.zero_grad(set_to_none=True)
             torch.autograd.backward(loss)
             torch.nn.utils.clip_grad_norm_(self.network.parameters(), 5.0)
@@ -156,7 +193,19 @@ class Trainer:
                 self._tell(epoch, size, done, len(loader), now - began, mean_loss)
         return mean_loss
 
+    def _in_parts(self, pictures: torch.Tensor, broad: torch.Tensor) -> torch.Tensor:
+        """Show some of the pictures as their fine structure alone, at a scale that differs from batch to batch."""
+        if not self.config.fine:
+            return pictures
+        drawn = broad & (torch.rand(len(pictures)) < self.config.fine)
+        scale = float(torch.empty(()).uniform_(log(FINEST), log(BROADEST)).exp())
+        pictures[drawn] = fine_structure(pictures[drawn], scale, self.spec.gain, self.spec.clip)
+        return pictures
+
     def _loss(self, logits: torch.Tensor, grades: torch.Tensor) -> torch.Tensor:
+        """Give the loss over the pictures that have a grade."""
+        graded = grades >= 0
+        logits, grades = logits[graded], grades[graded]
         if self.config.head == "regression":
             return regression_loss(logits, grades)
         return class_loss(logits, grades, self.config.label_smoothing, self.config.ordinal)
@@ -190,9 +239,7 @@ class Trainer:
                 )
             )
 
-    def _validate(
-        self, squares: "NDArray[np.uint8]", grades: "NDArray[np.int64]", held: "NDArray[np.int64]"
-    ) -> dict[str, Any]:
+    def _validate(self, squares: KeptSquares, grades: "NDArray[np.int64]", held: "NDArray[np.int64]") -> dict[str, Any]:
         logits = logits_of(self.averaged, squares, held, self.spec)
         truth = grades[held]
         if self.config.head == "regression":

@@ -25,8 +25,12 @@ class WeightsError(Exception):
     """Weights were asked for that are not there or are not what they should be."""
 
 
+DME_RISKS: Final = 3
+"""Risks of macular oedema, as IDRiD tells them apart: none, hard exudates far from the fovea, near it."""
+
+
 class GradingNetwork(nn.Module):
-    """A backbone with five logits (or one number) and the feature map that they are read from."""
+    """A backbone with five logits (or one number), three logits of macular oedema, and the feature map under them."""
 
     def __init__(self, backbone: str, outputs: int = 5, dropout: float = 0.2, timm_weights: bool = False) -> None:
         """Build the network with random weights, or with timm's own download."""
@@ -35,11 +39,17 @@ class GradingNetwork(nn.Module):
         self.channels: int = getattr(self.backbone, "num_features")  # noqa: B009 - nn.Module types it as a tensor
         self.dropout = nn.Dropout(dropout)
         self.head = nn.Linear(self.channels, outputs)
+        self.macula = nn.Linear(self.channels, DME_RISKS)
 
-    def forward(self, pictures: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Give logits, shape (N, outputs), and feature map, shape (N, C, h, w), of pictures (N, 3, S, S)."""
+    def forward(self, pictures: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Give three tensors for pictures (N, 3, S, S).
+
+        Logits of the grade, shape (N, outputs); the feature map, shape (N, C, h, w); and logits of the risk of macular
+        oedema, shape (N, 3).
+        """
         features = self.backbone(pictures)
-        return self.head(self.dropout(features.mean(dim=(2, 3)))), features
+        pooled = self.dropout(features.mean(dim=(2, 3)))
+        return self.head(pooled), features, self.macula(pooled)
 
 
 def build(backbone: str, weights: str, outputs: int = 5, dropout: float = 0.2) -> GradingNetwork:

@@ -34,21 +34,29 @@ class Photograph:
     quality: str = ""
     """A person's word on the quality, for example good, usable or reject; empty where not given."""
     short_side_px: int | None = None
+    dme: int | None = None
+    """Macular oedema by a person: 0, 1, 2 as IDRiD's risk (2: hard exudates within a disc diameter of the fovea), or
+    0 and 1 for no and yes where the table knows no 2; None where not judged."""
+    maculopathy: bool | None = None
+    """Referable maculopathy by a person; None where not judged."""
     split: str = ""
     """`test` bars a photograph, and all that share its patient, group or picture, from every training."""
     licence: str = ""
 
     @property
     def ties(self) -> tuple[str, ...]:
-        """Name the patient and the group of duplicates, where known: who shares one stays on its side of a split."""
+        """Name the patient and the group of duplicates, where known: who shares one stays on its side of a split.
+
+        Where no patient is known, versions of one source name the same eye by the same file name.
+        """
         # Sets that are versions of one source (eyepacs, eyepacs_equalised) show the same people.
         source = self.dataset.split("_")[0]
-        named = (("patient", self.patient), ("group", self.group))
+        named = (("patient", self.patient), ("group", self.group), ("file", "" if self.patient else self.path.stem))
         return tuple(f"{source}/{kind}/{name}" for kind, name in named if name)
 
     @property
     def cluster(self) -> str:
-        """Name what may not be torn apart in resampling: the patient, else the group of duplicates, else nothing."""
+        """Name what may not be torn apart in resampling: the patient, else the group of duplicates, else the file."""
         return self.ties[0] if self.ties else ""
 
 
@@ -91,6 +99,10 @@ def read_photographs(table: Path, where: Sequence[str] = (), *, root: Path | Non
     return chosen
 
 
+def _whole(text: str, allowed: range) -> int | None:
+    return int(text) if text.isdecimal() and int(text) in allowed else None
+
+
 def _conditions(where: Iterable[str], columns: Sequence[str]) -> dict[str, set[str]]:
     wanted: dict[str, set[str]] = {}
     for condition in where:
@@ -125,6 +137,8 @@ def _photograph(row: Mapping[str, str | None], table: Path, line: int, root: Pat
         eye=Eye(eye) if eye else None,
         quality=value("quality"),
         short_side_px=min(sides) if len(sides) == 2 else None,
+        dme=_whole(value("dme"), range(3)),
+        maculopathy={"0": False, "1": True}.get(value("maculopathy")),
         split=value("split"),
         licence=value("licence"),
     )

@@ -28,6 +28,7 @@ from retineye.training import calibration
 from retineye.training.config import ConfigError, TrainingConfig
 from retineye.training.data import (
     STRETCHED,
+    KeptSquares,
     groups_of,
     keep_squares,
     same_pictures,
@@ -58,7 +59,7 @@ class Material:
     """The photographs of a run."""
 
     rows: list[Photograph]
-    squares: "NDArray[np.uint8]"
+    squares: KeptSquares
     train: "NDArray[np.int64]"
     held: "NDArray[np.int64]"
     barred: int
@@ -76,16 +77,18 @@ def prepare(config: TrainingConfig, table: Path, cache: Path, say: Callable[[str
     rows = [row for row in read_photographs(table) if row.dataset in config.sets or row.split == "test"]
     if not any(row.grade is not None and row.split != "test" for row in rows):
         raise ValueError(f"{table} holds no graded photograph of {', '.join(config.sets)}.")
-    side = round(SQUARE_FACTOR * max(size for _, size in config.schedule) / 32) * 32
+    side = round(SQUARE_FACTOR * max(part[1] for part in config.schedule) / 32) * 32
     say(f"Making squares of {len(rows)} photographs, {side} px")
     squares, found = keep_squares(rows, side, cache)
     groups = groups_of(rows, same_pictures(signatures(squares)))
-    train, held = split(rows, groups, config.holdout, config.seed)
+    train, held = split(rows, groups, config.holdout, config.seed, config.processed_sets)
     # Who can not be graded by people teaches no grades, and a photograph without a disc never reaches the network.
-    usable = np.array([row.grade is not None and row.quality != "reject" for row in rows]) & found
+    usable = np.array([row.quality != "reject" for row in rows]) & found
+    graded = np.array([row.grade is not None for row in rows])
+    judged = np.array([bool(config.dme) and (row.dme is not None or row.maculopathy is not None) for row in rows])
     tests = sum(row.split == "test" for row in rows)
     barred = len(rows) - tests - len(train) - len(held)
-    train, held = train[usable[train]], held[usable[held]]
+    train, held = train[(usable & (graded | judged))[train]], held[(usable & graded)[held]]
     say(f"{len(train)} to train on, {len(held)} held out, {tests} of test splits and {barred} like them left alone")
     return Material(rows, squares, train, held, barred)
 
@@ -215,7 +218,7 @@ def finish(
     PackError
         The run folder holds a pack already.
     """
-    model = to_onnx(network, config.size_px, config.views)
+    model = to_onnx(network, config.size_px, config.views, fine=config.fine > 0)
     spec = InputSpec(config.size_px)
     held = [material.rows[i] for i in material.held]
     say(f"Calibrating on {len(held)} held-out photographs")
