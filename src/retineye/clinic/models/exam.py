@@ -6,6 +6,7 @@ from datetime import date
 from django.conf import settings
 from django.db import models
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from retineye.clinic.models.patient import Patient
 
@@ -59,6 +60,33 @@ class Standing(models.TextChoices):
     EXAMINATION = "examination", "Refer for examination"
     REFER = "refer", "Refer"
     ROUTINE = "routine", "Routine"
+    CANCELLED = "cancelled", "Cancelled"
+
+
+class Symptom(models.TextChoices):
+    """What the patient complains of today."""
+
+    SUDDEN_LOSS = "sudden_loss", _("Sudden loss of sight")
+    FLOATERS = "floaters", _("Many new floaters or flashes")
+    CURTAIN = "curtain", _("A curtain or shadow")
+    PAIN = "pain", _("Pain in the eye")
+    DISTORTION = "distortion", _("Straight lines look bent")
+    OTHER = "other", _("Something else")
+
+
+class Treatment(models.TextChoices):
+    """What was done to an eye for its retina before."""
+
+    LASER = "laser", _("Laser")
+    INJECTIONS = "injections", _("Injections")
+    SURGERY = "surgery", _("Surgery")
+
+
+class HbA1cUnit(models.TextChoices):
+    """How HbA1c is stated."""
+
+    PERCENT = "percent", "%"
+    MMOL_MOL = "mmol_mol", "mmol/mol"
 
 
 def today() -> date:
@@ -72,6 +100,36 @@ class Exam(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     patient = models.ForeignKey(Patient, on_delete=models.PROTECT, related_name="exams")
     taken_on = models.DateField(default=today)
+    taken_at = models.DateTimeField(null=True, blank=True, help_text="The moment, where more than the day is known.")
+    accession = models.CharField(max_length=64, blank=True, help_text="The order's number in the hospital's system.")
+
+    consent = models.BooleanField(null=True, help_text="To being photographed and graded; null: nobody asked.")
+    consent_at = models.DateTimeField(null=True, blank=True)
+    hba1c = models.FloatField(null=True, blank=True)
+    hba1c_unit = models.CharField(max_length=8, choices=HbA1cUnit.choices, blank=True)
+    hba1c_on = models.DateField(null=True, blank=True)
+    last_eye_exam = models.CharField(
+        max_length=10, blank=True, help_text="As far as it is known: 2024, 2024-05, 2024-05-31 or never."
+    )
+    right_acuity = models.CharField(max_length=20, blank=True, help_text="In the notation given, such as 6/12.")
+    right_acuity_logmar = models.FloatField(null=True, blank=True)
+    left_acuity = models.CharField(max_length=20, blank=True, help_text="In the notation given, such as 6/12.")
+    left_acuity_logmar = models.FloatField(null=True, blank=True)
+    low_acuity_logmar = models.FloatField(default=0.5, help_text="From here on an eye sees badly, when this was read.")
+    symptoms = models.JSONField(default=list, blank=True, help_text="Codes of Symptom.")
+    symptoms_other = models.CharField(max_length=200, blank=True)
+    treated = models.JSONField(default=dict, blank=True, help_text="Codes of Treatment by eye: right, left.")
+    pregnant = models.BooleanField(null=True, help_text="Null: not asked, or does not apply.")
+    facts_at = models.DateTimeField(null=True, blank=True, help_text="When somebody confirmed the facts above.")
+    right_dilated = models.BooleanField(null=True)
+    left_dilated = models.BooleanField(null=True)
+    submitted_at = models.DateTimeField(null=True, blank=True, help_text="When it was handed over; null: a draft.")
+    cancelled_at = models.DateTimeField(null=True, blank=True, editable=False)
+    cancelled_reason = models.CharField(max_length=500, blank=True, editable=False)
+    cancelled_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+", editable=False
+    )
+
     right_absence = models.CharField(max_length=12, choices=Absence.choices, blank=True)
     left_absence = models.CharField(max_length=12, choices=Absence.choices, blank=True)
     standing = models.CharField(max_length=12, choices=Standing.choices, default=Standing.EMPTY, editable=False)

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.db import models
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from retineye.accounts.models import Organisation
 
@@ -41,6 +42,24 @@ class SearchKeyField(models.CharField[str, str]):
         return key
 
 
+class DiabetesType(models.TextChoices):
+    """The patient's kind of diabetes."""
+
+    TYPE_1 = "type1", _("Type 1")
+    TYPE_2 = "type2", _("Type 2")
+    GESTATIONAL = "gestational", _("In pregnancy")
+    OTHER = "other", _("Another kind")
+    UNKNOWN = "unknown", _("Not known")
+
+
+class Sex(models.TextChoices):
+    """The patient's sex as the record states it."""
+
+    FEMALE = "female", _("Female")
+    MALE = "male", _("Male")
+    OTHER = "other", _("Other")
+
+
 class Patient(models.Model):
     """A person whose eyes are photographed. Belongs to one clinic."""
 
@@ -51,6 +70,15 @@ class Patient(models.Model):
     birth_date = models.DateField(null=True, blank=True)
     birth_year = models.PositiveSmallIntegerField(null=True, blank=True, help_text="Where only the year is known.")
     local_id = models.CharField("clinic's own number", max_length=60, blank=True)
+    sex = models.CharField(max_length=6, choices=Sex.choices, blank=True)
+    phone = models.CharField(max_length=40, blank=True)
+    language = models.CharField(max_length=8, blank=True, help_text="Of the patient's page; empty: the clinic's.")
+    diabetes_type = models.CharField(max_length=11, choices=DiabetesType.choices, blank=True)
+    diabetes_year = models.PositiveSmallIntegerField(null=True, blank=True, help_text="When diabetes was found.")
+    deceased_on = models.DateField(null=True, blank=True)
+    merged_into = models.ForeignKey(
+        "self", null=True, blank=True, on_delete=models.PROTECT, related_name="merged", editable=False
+    )
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
     class Meta:
@@ -61,3 +89,22 @@ class Patient(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class PatientIdentifier(models.Model):
+    """A further number of a patient: an identity card's, an insurer's, another hospital's."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    patient = models.ForeignKey(Patient, on_delete=models.CASCADE, related_name="identifiers")
+    system = models.CharField(max_length=200, blank=True, help_text="Who gave the number: a URI, or a short name.")
+    value = models.CharField(max_length=100)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(fields=["patient", "system", "value"], name="identifier_once_a_patient"),
+        )
+        indexes = (models.Index(fields=["value", "system"], name="identifier_value"),)
+
+    def __str__(self) -> str:
+        return f"identifier {self.id}"

@@ -1,0 +1,27 @@
+"""What a clinic has decided about how it works, and its clock."""
+
+from datetime import date, tzinfo
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from django.utils import timezone
+
+from retineye.accounts.models import Organisation
+from retineye.clinic.models import ClinicSettings
+
+
+def settings_of(organisation: Organisation | UUID) -> ClinicSettings:
+    """Give the clinic's settings: its row, or the defaults where it has none yet (not saved)."""
+    key = organisation.pk if isinstance(organisation, Organisation) else organisation
+    return ClinicSettings.objects.filter(pk=key).first() or ClinicSettings(organisation_id=key)
+
+
+def zone_of(organisation: Organisation | UUID) -> tzinfo:
+    """Give the clinic's time zone; the service's where the clinic has named none."""
+    name = settings_of(organisation).time_zone
+    return ZoneInfo(name) if name else timezone.get_default_timezone()
+
+
+def today_at(organisation: Organisation | UUID) -> date:
+    """Give the date where the clinic is."""
+    return timezone.localdate(timezone=zone_of(organisation))
