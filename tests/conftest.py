@@ -19,6 +19,7 @@ GUARDS = [
     Guard("accounts_auditblock"),
     Guard("accounts_auditseal"),
     Guard("clinic_verdict", deletable=True),
+    Guard("clinic_correction", deletable=True),
 ]
 
 DATABASE_FIXTURES = {"db", "transactional_db", "live_server"}

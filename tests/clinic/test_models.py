@@ -19,7 +19,15 @@ from retineye.accounts.models import (
     SetupLink,
     User,
 )
-from retineye.clinic.models import Exam, Patient, Photograph, Verdict
+from retineye.clinic.models import (
+    ClinicSettings,
+    Correction,
+    Exam,
+    Patient,
+    PatientIdentifier,
+    Photograph,
+    Verdict,
+)
 from tests.cast import Clinic, add_exam
 
 OURS = [model for label in ("accounts", "clinic") for model in apps.get_app_config(label).get_models()]
@@ -64,6 +72,9 @@ def fields_for(model: type[models.Model], hill: Clinic, number: int) -> dict[str
             "position": 0,
         },
         Patient: lambda: {"organisation": hill.organisation, "name": "Ana Ruiz"},
+        PatientIdentifier: lambda: {"patient": exam.patient, "value": f"{number}"},
+        ClinicSettings: lambda: {"organisation": Organisation.objects.create(name="Third Clinic")},
+        Correction: lambda: {"kind": "exam_cancelled", "reason": "Wrong day", "patient": exam.patient, "exam": exam},
         Exam: lambda: {"patient": exam.patient},
         Photograph: lambda: photograph,
         Verdict: lambda: {

@@ -13,7 +13,7 @@ from retineye.clinic.models import ClinicSettings
 def settings_of(organisation: Organisation | UUID) -> ClinicSettings:
     """Give the clinic's settings: its row, or the defaults where it has none yet (not saved)."""
     key = organisation.pk if isinstance(organisation, Organisation) else organisation
-    return ClinicSettings.objects.filter(pk=key).first() or ClinicSettings(organisation_id=key)
+    return ClinicSettings.objects.filter(organisation=key).first() or ClinicSettings(organisation_id=key)
 
 
 def zone_of(organisation: Organisation | UUID) -> tzinfo:

@@ -1,5 +1,6 @@
 """What a clinic has decided about how it works."""
 
+import uuid
 import zoneinfo
 
 from django.core.exceptions import ValidationError
@@ -19,7 +20,8 @@ def a_time_zone(value: str) -> None:
 class ClinicSettings(models.Model):
     """One row a clinic; a clinic without a row works by the defaults."""
 
-    organisation = models.OneToOneField(Organisation, primary_key=True, on_delete=models.CASCADE, related_name="+")
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    organisation = models.OneToOneField(Organisation, on_delete=models.CASCADE, related_name="+")
     time_zone = models.CharField(
         max_length=64, blank=True, validators=[a_time_zone], help_text="Empty: the time zone of the service."
     )
