@@ -19,6 +19,7 @@ GUARDS = [
     Guard("accounts_auditblock"),
     Guard("accounts_auditseal"),
     Guard("clinic_verdict", deletable=True),
+    Guard("clinic_storedresult", deletable=True),
     Guard("clinic_correction", deletable=True),
 ]
 

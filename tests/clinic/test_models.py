@@ -20,12 +20,18 @@ from retineye.accounts.models import (
     User,
 )
 from retineye.clinic.models import (
+    CallBack,
+    CallBackTry,
     ClinicSettings,
+    ClinicText,
     Correction,
     Exam,
     Patient,
     PatientIdentifier,
     Photograph,
+    Report,
+    StoredResult,
+    TextReview,
     Verdict,
 )
 from tests.cast import Clinic, add_exam
@@ -46,6 +52,7 @@ def fields_for(model: type[models.Model], hill: Clinic, number: int) -> dict[str
         "height_px": 1,
         "via": "web",
     }
+    result = {"exam": exam, "basis": "signed", "rule": "worse_eye", "conclusion": "routine"}
     user = {"email": f"new{number}@hill.example", "full_name": "New"}
     block = {"number": 100 + number, "events": 0, "previous_hash": "0" * 64, "hash": "1" * 64}
     made: dict[type[models.Model], Any] = {
@@ -85,8 +92,31 @@ def fields_for(model: type[models.Model], hill: Clinic, number: int) -> dict[str
             "status": "ungradable",
             "quality": {},
         },
+        StoredResult: lambda: result,
+        Report: lambda: {
+            "exam": exam,
+            "result": StoredResult.objects.create(**result),
+            "kind": "patient",
+            "language": "en",
+            "number": number,
+            "provisional": True,
+        },
+        CallBack: lambda: _call_back(result),
+        CallBackTry: lambda: {"call_back": CallBack.objects.create(**_call_back(result)), "how": "spoke"},
+        ClinicText: lambda: {
+            "organisation": Organisation.objects.create(name="Third Clinic"),
+            "language": "sw",
+            "key": "title",
+            "text": "Macho yako",
+        },
+        TextReview: lambda: {"organisation": hill.organisation, "language": "sw", "reviewed_by": "A. Reader"},
     }
     return dict(made[model]())
+
+
+def _call_back(result: dict[str, Any]) -> dict[str, Any]:
+    told = StoredResult.objects.create(**result)
+    return {"exam": told.exam, "told": told, "now": told, "urgency": 4}
 
 
 @pytest.mark.parametrize("model", OURS, ids=lambda model: model.__name__)

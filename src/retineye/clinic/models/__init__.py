@@ -14,12 +14,16 @@ from retineye.clinic.models.exam import (
     Treatment,
 )
 from retineye.clinic.models.patient import DiabetesType, Patient, PatientIdentifier, Sex, search_key
+from retineye.clinic.models.report import CallBack, CallBackTry, ClinicText, Report, StoredResult, TextReview
 from retineye.clinic.models.settings import ClinicSettings
 from retineye.clinic.models.verdict import Verdict
 
 __all__ = [
     "Absence",
+    "CallBack",
+    "CallBackTry",
     "ClinicSettings",
+    "ClinicText",
     "Correction",
     "DiabetesType",
     "Exam",
@@ -29,10 +33,13 @@ __all__ = [
     "Patient",
     "PatientIdentifier",
     "Photograph",
+    "Report",
     "Sex",
     "Standing",
     "State",
+    "StoredResult",
     "Symptom",
+    "TextReview",
     "Treatment",
     "Verdict",
     "search_key",
