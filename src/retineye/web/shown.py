@@ -177,7 +177,7 @@ class Panel:
 def panel(result: PatientResult) -> Panel:
     """Put the patient's result into the panel's shape."""
     if result.finding is not None:
-        tone = f"g-{_SEVERITY[result.finding].value}"
+        tone = f"g-{_SEVERITY.get(result.finding, result.grade or Grade.NONE).value}"
     else:
         tone = "g-wait" if result.conclusion in _QUIET else "g-doubt"
     return Panel(result, tone, _why(result), refers=result.conclusion is Conclusion.REFER)
