@@ -39,11 +39,13 @@ def tiny_model(*, size_px: int = SIZE_PX, classes: int = 5, features: str = "fea
             helper.make_node("GlobalAveragePool", [features], ["mean"]),
             helper.make_node("Flatten", ["mean"], ["flat"]),
             helper.make_node("Gemm", ["flat", "head", "bias"], ["logits"], transB=1),
+            helper.make_node("Gemm", ["flat", "macula_head", "macula_bias"], ["macula"], transB=1),
         ],
         "tiny",
         [helper.make_tensor_value_info("picture", TensorProto.FLOAT, [1, 3, size_px, size_px])],
         [
             helper.make_tensor_value_info("logits", TensorProto.FLOAT, [1, classes]),
+            helper.make_tensor_value_info("macula", TensorProto.FLOAT, [1, 3]),
             helper.make_tensor_value_info(features, TensorProto.FLOAT, [1, 2, size_px // 8, size_px // 8]),
         ],
         [
@@ -51,6 +53,8 @@ def tiny_model(*, size_px: int = SIZE_PX, classes: int = 5, features: str = "fea
             numpy_helper.from_array(np.array([-0.4, -0.4], np.float32), "offset"),
             numpy_helper.from_array(head, "head"),
             numpy_helper.from_array(bias, "bias"),
+            numpy_helper.from_array(np.array([[-1.0, -2.0], [0.0, 0.5], [0.5, 2.0]], np.float32) * 6, "macula_head"),
+            numpy_helper.from_array(np.array([1.0, 0.0, -1.0], np.float32), "macula_bias"),
         ],
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
@@ -88,6 +92,7 @@ def tiny_card(**changes: Any) -> dict[str, Any]:
             "features": "features",
             "feature_channels": 2,
             "class_weights": [[weight * 6 for weight in row] for row in _CLASS_WEIGHTS],
+            "macula": "macula",
         },
         "classes": ["No DR", "Mild NPDR", "Moderate NPDR", "Severe NPDR", "Proliferative DR"],
         "calibration": {
@@ -104,6 +109,7 @@ def tiny_card(**changes: Any) -> dict[str, Any]:
             "referable": {"threshold": 0.5, "band": [0.48, 0.52], **operating_point},
             "vision_threatening": {"threshold": 0.4, "band": [0.38, 0.42], **operating_point},
         },
+        "macula": {"scale": [1.0] * 3, "bias": [0.0] * 3, "threshold": 0.4, "band": [0.32, 0.4], "n": 0},
         "gradability": GRADABILITY,
         "training": {"data_sets": [], "split": "none", "seed": 0, "config_sha256": ""},
         "evaluation": [],

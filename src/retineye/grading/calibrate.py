@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from retineye.grading.pack import Calibration, Card, OperatingPoint
-from retineye.grading.result import Decision, Grade
+from retineye.grading.pack import Calibration, Card, Macula, OperatingPoint
+from retineye.grading.result import Decision, Grade, MaculaSign
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -24,6 +24,17 @@ class Calibrated:
     referable: Decision
     vision_threatening: Decision
     uncertain: bool
+
+
+def judge_macula(logits: "NDArray[np.float32]", macula: Macula) -> MaculaSign:
+    """Turn the logits of macular oedema, shape (3,), into probabilities and a decision, by the rules of a card."""
+    scaled = np.asarray(logits, np.float64) * np.asarray(macula.scale) + np.asarray(macula.bias)
+    scaled -= scaled.max()
+    odds = np.exp(scaled) / np.exp(scaled).sum()
+    none, far, near = (float(value) for value in odds)
+    low, _ = macula.point.band
+    suspected = Decision(near, near >= macula.point.threshold)
+    return MaculaSign((none, far, near), int(odds.argmax()), suspected, uncertain=low <= near < macula.point.threshold)
 
 
 def calibrate(logits: "NDArray[np.float32]", card: Card) -> Calibrated:

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Self
 
-from retineye.grading.calibrate import calibrate
+from retineye.grading.calibrate import calibrate, judge_macula
 from retineye.grading.decode import DEFAULT_LIMITS, Limits, decode
 from retineye.grading.errors import BadCardError, PackError
 from retineye.grading.explain import explain
@@ -56,7 +56,10 @@ class Grader:
         card = pack.card
         if card.purpose == "test" and not allow_test:
             raise PackError(f"The model pack {card.id!r} is for tests alone. Choose a pack that is made for screening.")
-        network = Network(pack.model, threads=threads, logits=card.outputs.logits, features=card.outputs.features)
+        named = card.outputs
+        network = Network(
+            pack.model, threads=threads, logits=named.logits, features=named.features, macula=named.macula
+        )
         asked = (card.input.size_px, card.outputs.feature_channels)
         if (network.size_px, network.feature_channels) != asked:
             raise BadCardError(
@@ -114,6 +117,8 @@ class Grader:
             outputs = self._network.run(tensor)
         with watch.stage("calibrate"):
             said = calibrate(outputs.logits, card)
+            shown = outputs.macula
+            macula = None if shown is None or card.macula is None else judge_macula(shown, card.macula)
         with watch.stage("explain"):
             height_px, width_px = photo.pixels.shape[:2]
             heatmap = explain(outputs.features, card.outputs.class_weights, said.grade, retina, width_px, height_px)
@@ -128,6 +133,7 @@ class Grader:
             referable=said.referable,
             vision_threatening=said.vision_threatening,
             uncertain=said.uncertain,
+            macula=macula,
             heatmap=heatmap,
             eye=photo.eye,
             timings=watch.timings,

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _CLASSES: Final = 5
+_MACULA_RISKS: Final = 3
 _ERRORS_ONLY: Final = 3
 
 
@@ -25,6 +26,8 @@ class RawOutputs:
     """Shape (5,), float32, not calibrated."""
     features: "NDArray[np.float32]"
     """Shape (C, h, w), float32: the map that the logits are pooled from."""
+    macula: "NDArray[np.float32] | None" = None
+    """Shape (3,), float32, not calibrated: logits of macular oedema; None where the network gives none."""
 
 
 class Network:
@@ -38,6 +41,7 @@ class Network:
         providers: Sequence[str] = ("CPUExecutionProvider",),
         logits: str = "logits",
         features: str = "features",
+        macula: str = "",
     ) -> None:
         """Open the network and try it once on a black picture.
 
@@ -49,8 +53,8 @@ class Network:
             Threads for one run; never more than there are cores.
         providers
             ONNX Runtime's execution providers, the preferred first.
-        logits, features
-            Names of the two outputs.
+        logits, features, macula
+            Names of the outputs; no `macula` where empty.
 
         Raises
         ------
@@ -72,7 +76,7 @@ class Network:
         if not shape or len(shape) != 4 or shape[1] != 3 or shape[2] != shape[3] or not isinstance(shape[2], int):
             raise BadCardError(f"The network's input must have the shape (1, 3, S, S), not {shape}.")
         self._input = inputs[0].name
-        self._outputs = (logits, features)
+        self._outputs = (logits, features, *([macula] if macula else []))
         self.size_px: int = shape[2]
         """Side of the square picture that the network takes."""
         blank = self.run(np.zeros((1, 3, self.size_px, self.size_px), np.float32))
@@ -81,6 +85,8 @@ class Network:
                 f"The network's outputs have the shapes {blank.logits.shape} and {blank.features.shape}, "
                 f"not ({_CLASSES},) and (C, h, w)."
             )
+        if blank.macula is not None and blank.macula.shape != (_MACULA_RISKS,):
+            raise BadCardError(f"The network's output {macula!r} has the shape {blank.macula.shape}, not (3,).")
         self.feature_channels: int = blank.features.shape[0]
 
     def run(self, tensor: "NDArray[np.float32]") -> RawOutputs:
@@ -97,9 +103,9 @@ class Network:
             The network does not run, or gives numbers that are not finite.
         """
         try:
-            logits, features = self._session.run(list(self._outputs), {self._input: tensor})
+            given = self._session.run(list(self._outputs), {self._input: tensor})
         except Exception as exc:  # ONNX Runtime's errors have no common base of their own
             raise BadCardError(f"The network does not run: {exc}") from exc
-        if not (np.isfinite(logits).all() and np.isfinite(features).all()):
+        if not all(np.isfinite(output).all() for output in given):
             raise BadCardError("The network gives numbers that are not finite.")
-        return RawOutputs(logits[0], features[0])
+        return RawOutputs(*(output[0] for output in given))

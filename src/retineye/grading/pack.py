@@ -25,6 +25,8 @@ PURPOSES: Final = ("screening-support", "test")
 MODEL_NAME: Final = "model.onnx"
 CARD_NAME: Final = "card.json"
 SUMS_NAME: Final = "SHA256SUMS"
+MACULA_RISKS: Final = 3
+"""None, hard exudates far from the fovea, and near it, as IDRiD tells them apart."""
 CLASSES: Final = tuple(GRADE_NAMES.values())
 
 # Distribution names, as the card's `versions` part spells them.
@@ -38,13 +40,15 @@ _PIXEL_LIBRARIES: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Outputs:
-    """The network's two outputs, and the weights that join them."""
+    """The network's outputs, and the weights that join the first two."""
 
     logits: str
     features: str
     feature_channels: int
     class_weights: "NDArray[np.float32]"
     """Shape (5, feature_channels), float32: the last layer, for the heatmap."""
+    macula: str = ""
+    """Name of the output with the three logits of macular oedema; empty where the network has none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +74,18 @@ class OperatingPoint:
 
 
 @dataclass(frozen=True, slots=True)
+class Macula:
+    """How the logits of macular oedema become probabilities, and from which one on it is suspected."""
+
+    scale: tuple[float, ...]
+    """One factor a risk, positive."""
+    bias: tuple[float, ...]
+    """One offset a risk, in logits."""
+    point: OperatingPoint
+    """Of the probability of risk 2."""
+
+
+@dataclass(frozen=True, slots=True)
 class Card:
     """The checked content of card.json."""
 
@@ -84,6 +100,8 @@ class Card:
     gradability: Gradability
     content: Mapping[str, Any]
     """The whole card, as it was read: intended use, limits, training, evaluation, versions ..."""
+    macula: Macula | None = None
+    """None where the pack says nothing of macular oedema."""
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> Self:
@@ -112,6 +130,7 @@ class Card:
                 vision_threatening=_operating_point(points["vision_threatening"], "vision_threatening"),
                 gradability=Gradability.from_card(content["gradability"]),
                 content=MappingProxyType(dict(content)),
+                macula=_macula(content),
             )
         except (KeyError, TypeError, ValueError, AttributeError) as exc:
             raise BadCardError(f"The card can not be read: {exc!r}.") from exc
@@ -237,8 +256,22 @@ def _outputs(part: Mapping[str, Any]) -> Outputs:
         )
     weights.setflags(write=False)
     return Outputs(
-        _text(part["logits"], "outputs.logits"), _text(part["features"], "outputs.features"), channels, weights
+        _text(part["logits"], "outputs.logits"),
+        _text(part["features"], "outputs.features"),
+        channels,
+        weights,
+        _text(part["macula"], "outputs.macula") if part.get("macula") else "",
     )
+
+
+def _macula(content: Mapping[str, Any]) -> Macula | None:
+    if not content["outputs"].get("macula"):
+        return None
+    part = content["macula"]
+    scale = _numbers(part["scale"], MACULA_RISKS, "macula.scale")
+    if min(scale) <= 0:
+        raise BadCardError(f"The card's macula.scale must be positive, not {scale}.")
+    return Macula(scale, _numbers(part["bias"], MACULA_RISKS, "macula.bias"), _operating_point(part, "macula"))
 
 
 def _calibration(part: Mapping[str, Any]) -> Calibration:

@@ -164,6 +164,20 @@ class Decision:
 
 
 @dataclass(frozen=True, slots=True)
+class MaculaSign:
+    """What a flat photograph lets suspect of macular oedema; thickness, and so oedema itself, it never shows."""
+
+    probabilities: tuple[float, float, float]
+    """Calibrated: no hard exudates, some far from the fovea, some within a disc diameter of it; they sum to 1."""
+    risk: int
+    """The likeliest of the three, 0-2."""
+    suspected: Decision
+    """Of hard exudates within a disc diameter of the fovea."""
+    uncertain: bool
+    """Not suspected, but too close to the operating point to tell."""
+
+
+@dataclass(frozen=True, slots=True)
 class Heatmap:
     """Where the network looked: attention, not an outline of lesions."""
 
@@ -205,6 +219,8 @@ class Verdict:
     """Grade 3 or more."""
     uncertain: bool = False
     """A person must look: close to an operating point, or grade, tallest probability and decisions disagree."""
+    macula: MaculaSign | None = None
+    """None where not graded, or where the pack says nothing of the macula."""
     heatmap: Heatmap | None = None
     eye: Eye | None = None
     """The eye, where the file itself says it."""

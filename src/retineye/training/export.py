@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 LARGEST_DIFFERENCE: Final = 1e-4
 """By how much a logit may differ between torch and ONNX Runtime, relative to the largest logit."""
+MACULA: Final = "macula"
+"""Name of the output with the logits of macular oedema."""
 SOURCES: Final[Mapping[str, str]] = {
     "idrid": "IDRiD, Porwal et al., Data 2018, 3, 25",
     "srahim": "S. S. Rahim et al., Coventry University",
@@ -121,7 +123,7 @@ def to_onnx(network: GradingNetwork, size_px: int, views: int = 1, *, fine: bool
         exported,
         (example,),
         input_names=["photograph"],
-        output_names=["logits", "features", "macula"],
+        output_names=["logits", "features", MACULA],
         dynamo=True,
         verbose=False,
     )
@@ -157,6 +159,7 @@ def make_card(
     held: Sequence[Photograph],
     barred: int,
     evaluation: Sequence[Mapping[str, Any]],
+    macula: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Put together the content of card.json (its keys: docs/model-pack.md)."""
     return {
@@ -173,10 +176,12 @@ def make_card(
             "features": "features",
             "feature_channels": network.channels,
             "class_weights": class_weights(network),
+            **({"macula": MACULA} if macula else {}),
         },
         "classes": list(CLASSES),
         "calibration": dict(calibration),
         "operating_points": dict(operating_points),
+        **({"macula": dict(macula)} if macula else {}),
         "gradability": dict(gradability),
         "training": {
             "data_sets": [data_set(name, trained_on) for name in config.sets],
@@ -190,6 +195,7 @@ def make_card(
             "backbone": config.backbone,
             "views": config.views,
             "schedule": [list(part) for part in config.schedule],
+            "fine": config.fine,
             "start": {"imagenet": "ImageNet weights", "timm": "ImageNet weights", "none": "random weights"}.get(
                 config.weights, "the weights of an earlier run"
             ),

@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 
 from retineye.grading.result import Status
 from retineye.training import metrics
-from retineye.training.outcomes import UNREADABLE, Answers, Outcome, answers
+from retineye.training.macula import SUSPECTED, YES
+from retineye.training.outcomes import UNREADABLE, Answers, MaculaAnswers, Outcome, answers, macula_answers
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -47,6 +48,7 @@ def figures(outcomes: Sequence[Outcome], replicates: int, seed: int) -> dict[str
         "calibration": _calibration(found, weights, seed),
         "uncertain": _uncertain(found, weights),
         "risk_coverage": _risk_coverage(found),
+        "macula": _macula(macula_answers(outcomes), replicates, seed),
     }
 
 
@@ -107,6 +109,27 @@ def _two_sides(positive: Bools, called: Bools, weights: Floats) -> dict[str, Any
     return {
         "sensitivity": _share(lambda w: metrics.sensitivity(positive, called, w), weights, yes),
         "specificity": _share(lambda w: metrics.specificity(positive, called, w), weights, no),
+    }
+
+
+def _macula(found: MaculaAnswers, replicates: int, seed: int) -> dict[str, Any] | None:
+    """Say how well macular oedema is suspected; the risks, and grade and risk together, where people told three."""
+    if len(found.truth) == 0:
+        return None
+    weights = metrics.resample_weights(found.clusters, replicates=replicates, seed=seed)
+    positive = (found.truth == SUSPECTED) | (found.truth == YES)
+    named = found.truth <= SUSPECTED
+    right = (found.risk == found.truth)[named]
+    n, everyone = int(named.sum()), np.ones(int(named.sum()))
+    area = metrics.estimate(lambda w: metrics.auc(positive, found.probability, w), weights)
+    return {
+        "n": len(found.truth),
+        "auc": _rounded(area.as_dict()),
+        **_two_sides(positive, found.suspected, weights),
+        "risk_right": _share(lambda w: metrics.sensitivity(everyone, right, w[..., named]), weights, n),
+        "grade_and_risk_right": _share(
+            lambda w: metrics.sensitivity(everyone, right & found.grade_right[named], w[..., named]), weights, n
+        ),
     }
 
 

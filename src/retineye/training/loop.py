@@ -3,7 +3,7 @@
 import copy
 import json
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import log
 from pathlib import Path
@@ -18,10 +18,11 @@ from retineye.training.augment import plain, vary
 from retineye.training.config import TrainingConfig
 from retineye.training.data import KeptSquares
 from retineye.training.fine import BROADEST, FINEST, fine_structure
-from retineye.training.loss import DME_NO, DME_YES, class_loss, dme_loss, regression_loss
+from retineye.training.loss import class_loss, dme_loss, regression_loss
+from retineye.training.macula import risk_of
 from retineye.training.metrics import quadratic_kappa
 from retineye.training.network import GradingNetwork
-from retineye.training.photographs import Photograph
+from retineye.training.photographs import Photograph, threefold_sets
 from retineye.training.progress import TrainingProgress
 
 if TYPE_CHECKING:
@@ -63,26 +64,19 @@ class Labels:
     grades: "NDArray[np.int64]"
     """0-4, -1 for none."""
     risks: "NDArray[np.int64]"
-    """Of macular oedema, as `loss.dme_loss` takes them."""
+    """Of macular oedema, as `macula.risk_of` gives them."""
     broad: "NDArray[np.bool_]"
     """Whether a picture holds more than fine structure, so that it may be filtered."""
 
     @classmethod
     def of(cls, rows: Sequence[Photograph], config: TrainingConfig) -> Self:
         """Read the labels off the rows; a set without IDRiD's risk 2 says no more than yes and no."""
-        threefold = {row.dataset for row in rows if row.dme == 2}
+        threefold = threefold_sets(rows)
         return cls(
             np.array([-1 if row.grade is None else row.grade for row in rows], np.int64),
-            np.array([_risk(row, threefold) for row in rows], np.int64),
+            np.array([risk_of(row.dme, row.maculopathy, threefold=row.dataset in threefold) for row in rows], np.int64),
             np.array([row.dataset not in config.fine_sets for row in rows], np.bool_),
         )
-
-
-def _risk(row: Photograph, threefold: Collection[str]) -> int:
-    if row.dme is not None and row.dataset in threefold:
-        return row.dme
-    judged = row.maculopathy if row.dme is None else bool(row.dme)
-    return -1 if judged is None else DME_YES if judged else DME_NO
 
 
 def sampling_weights(rows: Sequence[Photograph], set_weights: dict[str, float]) -> "NDArray[np.float64]":

@@ -1,14 +1,9 @@
 """What training makes small: pure functions of logits and grades."""
 
-from typing import Final
-
 import torch
 from torch.nn import functional as F
 
-DME_NO: Final = 3
-"""No macular oedema that calls for a doctor: IDRiD's risk is 0 or 1, not told which."""
-DME_YES: Final = 4
-"""Macular oedema suspected: IDRiD's risk 2."""
+from retineye.training.macula import NO, RISKS, SUSPECTED, YES
 
 
 def expected_grade(logits: torch.Tensor) -> torch.Tensor:
@@ -31,15 +26,14 @@ def class_loss(logits: torch.Tensor, grades: torch.Tensor, smoothing: float, ord
 def dme_loss(logits: torch.Tensor, risks: torch.Tensor) -> torch.Tensor:
     """Give the mean loss on the risk of macular oedema, logits (N, 3), over the pictures that somebody judged.
 
-    `risks` are 0, 1, 2 (IDRiD's), `DME_NO` (0 or 1), `DME_YES` (2), or -1 where nobody judged. Gives 0 where nobody
-    judged any.
+    `risks` are as `macula.risk_of` gives them, shape (N,). Gives 0 where nobody judged any.
     """
     chances = logits.log_softmax(dim=1)
     allowed = torch.zeros_like(chances, dtype=torch.bool)
-    for risk in range(3):
+    for risk in range(RISKS):
         allowed[:, risk] = risks == risk
-    allowed[:, :2] |= (risks == DME_NO)[:, None]
-    allowed[:, 2] |= risks == DME_YES
+    allowed[:, :SUSPECTED] |= (risks == NO)[:, None]
+    allowed[:, SUSPECTED] |= risks == YES
     judged = risks >= 0
     if not bool(judged.any()):
         return logits.sum() * 0

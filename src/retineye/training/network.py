@@ -10,6 +10,8 @@ import timm
 import torch
 from torch import nn
 
+from retineye.training.macula import RISKS
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -25,10 +27,6 @@ class WeightsError(Exception):
     """Weights were asked for that are not there or are not what they should be."""
 
 
-DME_RISKS: Final = 3
-"""Risks of macular oedema, as IDRiD tells them apart: none, hard exudates far from the fovea, near it."""
-
-
 class GradingNetwork(nn.Module):
     """A backbone with five logits (or one number), three logits of macular oedema, and the feature map under them."""
 
@@ -39,7 +37,7 @@ class GradingNetwork(nn.Module):
         self.channels: int = getattr(self.backbone, "num_features")  # noqa: B009 - nn.Module types it as a tensor
         self.dropout = nn.Dropout(dropout)
         self.head = nn.Linear(self.channels, outputs)
-        self.macula = nn.Linear(self.channels, DME_RISKS)
+        self.macula = nn.Linear(self.channels, RISKS)
 
     def forward(self, pictures: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """Give three tensors for pictures (N, 3, S, S).

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from retineye.grading.errors import DecodeError
 from retineye.grading.result import Status, Verdict
-from retineye.training.photographs import Photograph
+from retineye.training.macula import SUSPECTED, risk_of
+from retineye.training.photographs import Photograph, threefold_sets
 
 if TYPE_CHECKING:
     from retineye.grading.grader import Grader
@@ -91,6 +92,43 @@ def answers(outcomes: Sequence[Outcome]) -> Answers:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class MaculaAnswers:
+    """The graded photographs whose macula a person and the pack both judged, as arrays over n photographs."""
+
+    truth: NDArray[np.intp]
+    """As `macula.risk_of` gives it."""
+    risk: NDArray[np.intp]
+    """The pack's likeliest risk, 0-2."""
+    probability: NDArray[np.float64]
+    """Of risk 2."""
+    suspected: NDArray[np.bool_]
+    """The decision."""
+    grade_right: NDArray[np.bool_]
+    """Whether the grade of retinopathy is right too; false where no person gave one."""
+    clusters: tuple[str, ...]
+
+
+def macula_answers(outcomes: Sequence[Outcome]) -> MaculaAnswers:
+    """Put the outcomes that hold both a person's word on the macula and the pack's into arrays."""
+    threefold = threefold_sets(outcome.photograph for outcome in outcomes)
+    both = [
+        (one, verdict, verdict.macula, risk)
+        for one, verdict in ((outcome.photograph, outcome.verdict) for outcome in outcomes)
+        if verdict is not None
+        and verdict.macula is not None
+        and (risk := risk_of(one.dme, one.maculopathy, threefold=one.dataset in threefold)) >= 0
+    ]
+    return MaculaAnswers(
+        truth=np.array([risk for *_, risk in both], np.intp),
+        risk=np.array([macula.risk for _, _, macula, _ in both], np.intp),
+        probability=np.array([macula.probabilities[SUSPECTED] for _, _, macula, _ in both], np.float64),
+        suspected=np.array([macula.suspected.decision for _, _, macula, _ in both], np.bool_),
+        grade_right=np.array([verdict.grade == one.grade for one, verdict, _, _ in both], np.bool_),
+        clusters=tuple(one.cluster for one, *_ in both),
+    )
+
+
 def table_of(outcomes: Sequence[Outcome]) -> list[dict[str, object]]:
     """List for each photograph what was said of it, as rows for a CSV file."""
     return [
@@ -107,7 +145,8 @@ def table_of(outcomes: Sequence[Outcome]) -> list[dict[str, object]]:
 
 
 def _said(verdict: Verdict | None) -> dict[str, object]:
-    names = ("given", "p0", "p1", "p2", "p3", "p4", "expected_grade", "referable", "vision_threatening", "uncertain")
+    decisions = ("referable", "vision_threatening", "uncertain", "dme")
+    names = ("given", "p0", "p1", "p2", "p3", "p4", "expected_grade", *decisions)
     if verdict is None or verdict.grade is None or verdict.probabilities is None:
         return dict.fromkeys(names, "")
     values = (
@@ -117,5 +156,6 @@ def _said(verdict: Verdict | None) -> dict[str, object]:
         bool(verdict.referable and verdict.referable.decision),
         bool(verdict.vision_threatening and verdict.vision_threatening.decision),
         verdict.uncertain,
+        "" if verdict.macula is None else round(verdict.macula.probabilities[SUSPECTED], 5),
     )
     return dict(zip(names, values, strict=True))

@@ -8,6 +8,7 @@ from pathlib import Path
 from retineye.grading.result import Eye
 
 GRADES = frozenset(range(5))
+DME_RISKS = range(3)
 
 
 class PhotographsError(ValueError):
@@ -56,8 +57,8 @@ class Photograph:
 
     @property
     def cluster(self) -> str:
-        """Name what may not be torn apart in resampling: the patient, else the group of duplicates, else the file."""
-        return self.ties[0] if self.ties else ""
+        """Name what may not be torn apart in resampling: the patient, else the group of duplicates, else nothing."""
+        return self.ties[0] if self.patient or self.group else ""
 
 
 def read_photographs(table: Path, where: Sequence[str] = (), *, root: Path | None = None) -> list[Photograph]:
@@ -103,6 +104,11 @@ def _whole(text: str, allowed: range) -> int | None:
     return int(text) if text.isdecimal() and int(text) in allowed else None
 
 
+def threefold_sets(photographs: Iterable[Photograph]) -> frozenset[str]:
+    """Name the sets whose macular oedema is told in three risks, not only as yes and no."""
+    return frozenset(photograph.dataset for photograph in photographs if photograph.dme == max(DME_RISKS))
+
+
 def _conditions(where: Iterable[str], columns: Sequence[str]) -> dict[str, set[str]]:
     wanted: dict[str, set[str]] = {}
     for condition in where:
@@ -137,7 +143,7 @@ def _photograph(row: Mapping[str, str | None], table: Path, line: int, root: Pat
         eye=Eye(eye) if eye else None,
         quality=value("quality"),
         short_side_px=min(sides) if len(sides) == 2 else None,
-        dme=_whole(value("dme"), range(3)),
+        dme=_whole(value("dme"), DME_RISKS),
         maculopathy={"0": False, "1": True}.get(value("maculopathy")),
         split=value("split"),
         licence=value("licence"),

@@ -24,7 +24,7 @@ from retineye.grading.pack import ModelPack, write_pack
 from retineye.grading.preprocess import InputSpec, preprocess
 from retineye.grading.quality import Gradability
 from retineye.grading.retina import find_retina
-from retineye.training import calibration
+from retineye.training import calibration, macula
 from retineye.training.config import ConfigError, TrainingConfig
 from retineye.training.data import (
     STRETCHED,
@@ -37,11 +37,12 @@ from retineye.training.data import (
     unstretch,
 )
 from retineye.training.evaluate import evaluate, write_folder
-from retineye.training.export import ExportError, make_card, to_onnx
+from retineye.training.export import MACULA, ExportError, make_card, to_onnx
 from retineye.training.loop import Trainer
+from retineye.training.macula import risk_of
 from retineye.training.model_card import render
 from retineye.training.network import GradingNetwork, WeightsError, build
-from retineye.training.photographs import Photograph, PhotographsError, read_photographs
+from retineye.training.photographs import Photograph, PhotographsError, read_photographs, threefold_sets
 from retineye.training.progress import TrainingProgress
 
 if TYPE_CHECKING:
@@ -62,6 +63,8 @@ class Material:
     squares: KeptSquares
     train: "NDArray[np.int64]"
     held: "NDArray[np.int64]"
+    judged: "NDArray[np.int64]"
+    """Held-out rows whose macula somebody judged."""
     barred: int
     """Rows that share a person or a picture with a test photograph, and so were left out."""
 
@@ -88,9 +91,13 @@ def prepare(config: TrainingConfig, table: Path, cache: Path, say: Callable[[str
     judged = np.array([bool(config.dme) and (row.dme is not None or row.maculopathy is not None) for row in rows])
     tests = sum(row.split == "test" for row in rows)
     barred = len(rows) - tests - len(train) - len(held)
-    train, held = train[(usable & (graded | judged))[train]], held[(usable & graded)[held]]
+    train, held, of_macula = (
+        train[(usable & (graded | judged))[train]],
+        held[(usable & graded)[held]],
+        held[(usable & judged)[held]],
+    )
     say(f"{len(train)} to train on, {len(held)} held out, {tests} of test splits and {barred} like them left alone")
-    return Material(rows, squares, train, held, barred)
+    return Material(rows, squares, train, held, of_macula, barred)
 
 
 def train(
@@ -222,7 +229,8 @@ def finish(
     spec = InputSpec(config.size_px)
     held = [material.rows[i] for i in material.held]
     say(f"Calibrating on {len(held)} held-out photographs")
-    logits, seen = serving_logits(Network(model, threads=threads), held, spec)
+    served = Network(model, threads=threads, macula=MACULA)
+    logits, _, seen = serving_logits(served, held, spec)
     seen_ones = [one for one, is_seen in zip(held, seen, strict=True) if is_seen]
     truth, weights = np.array([one.grade for one in seen_ones]), set_weights(seen_ones)
     groups = [one.cluster for one in seen_ones]
@@ -248,6 +256,8 @@ def finish(
         "held": held,
         "barred": material.barred,
     }
+    if of_macula := macula_part(served, material, spec, config.seed):
+        parts["macula"] = of_macula
     card = make_card(config, network, spec.to_card(), evaluation=[], **parts)
     draft = folder / "draft"
     shutil.rmtree(draft, ignore_errors=True)
@@ -271,6 +281,20 @@ def finish(
         text = render(pack.card.content, found.content, pack_sha256=pack.id.sha256)
         (folder / "model-card.md").write_text(text, encoding="utf-8")
     return pack
+
+
+def macula_part(network: Network, material: Material, spec: InputSpec, seed: int) -> dict[str, Any] | None:
+    """Calibrate what the network says of the macula; None where too few held-out photographs were judged."""
+    judged = [material.rows[i] for i in material.judged]
+    _, logits, seen = serving_logits(network, judged, spec)
+    judged = [one for one, is_seen in zip(judged, seen, strict=True) if is_seen]
+    if not judged:
+        return None
+    threefold = threefold_sets(material.rows)
+    risks = [risk_of(one.dme, one.maculopathy, threefold=one.dataset in threefold) for one in judged]
+    part = macula.fit(logits[seen], risks, set_weights(judged), [one.cluster for one in judged], seed=seed)
+    names = ", ".join(sorted({one.dataset for one in judged}))
+    return part and part | {"data": f"held-out patients of {names}, each set counting alike"}
 
 
 def in_whole_sets(photographs: "list[Photograph]") -> "NDArray[np.bool_]":
@@ -297,13 +321,16 @@ def set_weights(photographs: "list[Photograph]") -> "NDArray[np.float64]":
 
 def serving_logits(
     network: Network, photographs: "list[Photograph]", spec: InputSpec
-) -> "tuple[NDArray[np.float32], NDArray[np.bool_]]":
-    """Give the logits, shape (n, 5), that serving gives, and in which photographs a retina was found, shape (n,)."""
+) -> "tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.bool_]]":
+    """Give what serving gives: logits (n, 5), logits of the macula (n, 3), and where a retina was found (n,)."""
     logits = np.zeros((len(photographs), 5), np.float32)
+    of_macula = np.zeros((len(photographs), macula.RISKS), np.float32)
     seen = np.zeros(len(photographs), bool)
     for i, one in enumerate(photographs):
         pixels = decode(one.path.read_bytes(), reduce_to_px=2 * spec.size_px).pixels
         pixels, retina = unstretch(pixels) if one.dataset in STRETCHED else (pixels, find_retina(pixels))
         if retina is not None:
-            logits[i], seen[i] = network.run(preprocess(pixels, retina, spec)).logits, True
-    return logits, seen
+            said = network.run(preprocess(pixels, retina, spec))
+            logits[i], seen[i] = said.logits, True
+            of_macula[i] = 0 if said.macula is None else said.macula
+    return logits, of_macula, seen

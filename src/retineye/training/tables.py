@@ -99,7 +99,28 @@ def main_tables(content: Row) -> list[Table]:
                 for row in rows
             ],
         ),
+        *macula_tables(rows),
     ]
+
+
+def macula_tables(rows: Sequence[Row]) -> list[Table]:
+    """Give the table of macular oedema; none where nobody judged the macula, or the pack does not."""
+    judged = [row for row in rows if row.get("macula")]
+    if not judged:
+        return []
+    heads = ("set", "AUC", "sensitivity", "specificity", "risk 0-2 right", "grade and risk both right")
+    lines = [
+        (
+            row["set"],
+            number(row["macula"]["auc"]),
+            _with_n(row["macula"]["sensitivity"]),
+            _with_n(row["macula"]["specificity"]),
+            _with_n(row["macula"]["risk_right"]),
+            _with_n(row["macula"]["grade_and_risk_right"]),
+        )
+        for row in judged
+    ]
+    return [("Macular oedema suspected (hard exudates within a disc diameter of the fovea)", heads, lines)]
 
 
 def _decision_table(title: str, name: str, rows: Sequence[Row]) -> Table:
