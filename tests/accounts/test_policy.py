@@ -13,6 +13,7 @@ TABLE = {
     Right.ADD_PATIENT: {"technician", "doctor", "administrator"},
     Right.SEND_PHOTOGRAPH: {"technician", "doctor", "administrator"},
     Right.REGRADE: {"technician", "doctor", "administrator"},
+    Right.CORRECT: {"technician", "doctor", "administrator"},
     Right.OPEN_ORIGINAL: {"doctor", "administrator"},
     Right.EXPORT: {"doctor", "manager", "administrator"},
     Right.INVITE: {"administrator"},

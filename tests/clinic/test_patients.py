@@ -7,8 +7,17 @@ import pytest
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.utils import timezone
 
+from retineye.accounts.models import AuditEvent
 from retineye.clinic.models import Patient, search_key
-from retineye.clinic.patients import create_patient, find_patients, possible_duplicates
+from retineye.clinic.patients import (
+    change_patient,
+    create_patient,
+    find_patients,
+    is_number,
+    possible_duplicates,
+    set_identifiers,
+    with_number,
+)
 from tests.cast import Clinic, add_patient
 
 BORN = date(1968, 3, 5)
@@ -98,3 +107,80 @@ def test_the_search_key_follows_the_name_however_the_row_is_written(hill: Clinic
     bulk.name = "Chloé"
     bulk.save()
     assert find_patients(hill.technician, "chloe") == [bulk]
+
+
+def test_a_patient_may_have_one_word_for_a_name_and_only_a_year_of_birth(hill: Clinic) -> None:
+    mine = create_patient(hill.technician, name="Suharto", birth_year=1961)
+    assert (mine.name, mine.birth_date, mine.birth_year) == ("Suharto", None, 1961)
+
+
+def test_a_scanned_number_finds_its_patient_whatever_the_scanner_adds(hill: Clinic, lake: Clinic) -> None:
+    mine = create_patient(hill.technician, name="Ana Ruiz", local_id="]C1A-0017\r")
+    set_identifiers(hill.technician, mine, {"19680305-1": "national"})
+    add_patient(hill, "Ben Okoro")
+    for typed in ("A-0017", "a-0017 \n", "]C1A-0017", "\x1d19680305-1"):
+        assert with_number(hill.technician, typed) == [mine]
+        assert find_patients(hill.technician, typed) == [mine]
+    assert with_number(hill.technician, "A-001") == []
+    assert with_number(hill.technician, " ") == []
+    assert with_number(lake.technician, "A-0017") == []
+
+
+@pytest.mark.parametrize(
+    ("text", "number"), [("A-0017", True), ("20394", True), ("Ana", False), ("Ana 2", False), ("1968-03-05", False)]
+)
+def test_a_number_is_told_from_a_name_and_a_date(text: str, number: bool) -> None:
+    assert is_number(text) is number
+
+
+def test_the_same_number_or_nearly_the_same_name_on_one_birth_date_is_warned_of(hill: Clinic) -> None:
+    mine = create_patient(hill.technician, name="Anna Ruiz", birth_date=BORN, local_id="17")
+    assert possible_duplicates(hill.technician, "Someone Else", None, 1990, "17") == [mine]
+    assert possible_duplicates(hill.technician, "Ana Ruis", BORN) == [mine]
+    assert possible_duplicates(hill.technician, "Ben Okoro", BORN) == []
+    assert possible_duplicates(hill.technician, "Anna Ruiz", BORN, but=mine) == []
+
+
+def test_the_record_is_changed_by_its_clinic_alone_and_the_audit_knows_which_columns(
+    hill: Clinic, lake: Clinic
+) -> None:
+    mine = add_patient(hill)
+    changed = change_patient(
+        hill.technician, mine, name="Ana Ruiz Soto", diabetes_type="type2", diabetes_year=2010, phone="0700 12"
+    )
+    assert (changed.name, changed.birth_date, changed.diabetes_year) == ("Ana Ruiz Soto", BORN, 2010)
+    assert find_patients(hill.technician, "soto") == [mine]
+    event = AuditEvent.objects.get(action="patient_changed")
+    assert event.detail == {"fields": "diabetes_type+diabetes_year+name+phone"}
+    with pytest.raises(Patient.DoesNotExist):
+        change_patient(lake.technician, mine, name="Stranger")
+    with pytest.raises(PermissionDenied):
+        change_patient(hill.manager, mine, name="Manager")
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        {"name": ""},
+        {"diabetes_year": 1950},
+        {"diabetes_year": 2999},
+        {"diabetes_type": "sugar"},
+        {"deceased_on": date(1960, 1, 1)},
+        {"sex": "unwritable"},
+    ],
+)
+def test_a_record_that_can_not_be_is_refused(hill: Clinic, bad: dict[str, Any]) -> None:
+    mine = add_patient(hill)
+    with pytest.raises(ValidationError):
+        change_patient(hill.technician, mine, **bad)
+    mine.refresh_from_db()
+    assert (mine.name, mine.diabetes_year) == ("Ana Ruiz", None)
+
+
+def test_further_numbers_are_kept_as_a_set(hill: Clinic) -> None:
+    mine = add_patient(hill)
+    set_identifiers(hill.technician, mine, {"1": "national", "2": ""})
+    first = mine.identifiers.get(value="1")
+    set_identifiers(hill.technician, mine, {"1": "national", "3": "insurer"})
+    assert {one.value: one.system for one in mine.identifiers.all()} == {"1": "national", "3": "insurer"}
+    assert mine.identifiers.get(value="1") == first

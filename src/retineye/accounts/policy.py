@@ -20,9 +20,11 @@ class Right(StrEnum):
     VIEW_PATIENTS = "view_patients"
     """See patients, exams, photographs (display copies) and verdicts."""
     ADD_PATIENT = "add_patient"
-    """Add patients and exams."""
+    """Add patients and exams, and write down what is known of them."""
     SEND_PHOTOGRAPH = "send_photograph"
     """Hand photographs in, and decide whether identical ones belong to another patient."""
+    CORRECT = "correct"
+    """Put things right, always with a reason: move photographs and exams, merge patients, cancel exams."""
     OPEN_ORIGINAL = "open_original"
     """Download the bytes that came from the camera."""
     REGRADE = "regrade"
@@ -35,7 +37,9 @@ class Right(StrEnum):
     """Read who did what."""
 
 
-_WITH_PATIENTS = frozenset({Right.VIEW_PATIENTS, Right.ADD_PATIENT, Right.SEND_PHOTOGRAPH, Right.REGRADE})
+_WITH_PATIENTS = frozenset(
+    {Right.VIEW_PATIENTS, Right.ADD_PATIENT, Right.SEND_PHOTOGRAPH, Right.REGRADE, Right.CORRECT}
+)
 
 RIGHTS: Mapping[str, frozenset[Right]] = MappingProxyType(
     {

@@ -21,7 +21,12 @@ def _clinic_id(user: Person) -> UUID | None:
 
 
 def patients_for(user: Person) -> QuerySet[Patient]:
-    """Give the patients of the person's clinic."""
+    """Give the patients of the person's clinic; not the records that were merged into another."""
+    return records_for(user).filter(merged_into=None)
+
+
+def records_for(user: Person) -> QuerySet[Patient]:
+    """Give every patient record of the person's clinic, those that were merged too."""
     clinic = _clinic_id(user)
     return Patient.objects.filter(organisation_id=clinic) if clinic else Patient.objects.none()
 

@@ -5,17 +5,23 @@ from datetime import date
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from retineye.accounts import audit
 from retineye.accounts.models import User
 from retineye.accounts.policy import Right, require
 from retineye.clinic import queue, standing
 from retineye.clinic.access import exams_for, patients_for, photographs_for
+from retineye.clinic.closed import Closed, refuse_if_closed, refuse_if_signed
+from retineye.clinic.facts import carried_over
 from retineye.clinic.models import Absence, Exam, Eye, Field, Patient, Photograph, State
+from retineye.clinic.settings import settings_of, today_at
 
 
 def create_exam(user: User, patient: Patient, *, taken_on: date | None = None) -> Exam:
     """Open an exam of a patient of the person's clinic; earlier exams stay as they are.
+
+    What the last exam knew and stays true, such as treatment of an eye, is there from the start.
 
     Raises
     ------
@@ -28,14 +34,21 @@ def create_exam(user: User, patient: Patient, *, taken_on: date | None = None) -
     """
     require(user, Right.ADD_PATIENT)
     patient = patients_for(user).select_related("organisation").get(pk=patient.pk)
-    today = timezone.localdate()
+    today = today_at(patient.organisation)
     taken_on = taken_on or today
     if taken_on > today or (patient.birth_date and taken_on < patient.birth_date):
-        raise ValidationError({"taken_on": "The photographs can not be from that day. Check the date."})
+        raise ValidationError({"taken_on": _("The photographs can not be from that day. Check the date.")})
+    exam = Exam(
+        patient=patient,
+        taken_on=taken_on,
+        guideline=patient.organisation.guideline,
+        low_acuity_logmar=settings_of(patient.organisation).low_acuity_logmar,
+        created_by=user,
+    )
+    for name, value in carried_over(exam).items():
+        setattr(exam, name, value)
     with transaction.atomic():
-        exam = Exam.objects.create(
-            patient=patient, taken_on=taken_on, guideline=patient.organisation.guideline, created_by=user
-        )
+        exam.save(force_insert=True)
         _remember(audit.Action.EXAM_ADDED, user, exam)
     return exam
 
@@ -45,6 +58,8 @@ def set_absence(user: User, exam: Exam, eye: Eye, absence: Absence | None) -> No
     require(user, Right.SEND_PHOTOGRAPH)
     with transaction.atomic():
         mine = standing.lock(exams_for(user).get(pk=exam.pk).pk)
+        refuse_if_closed(mine)
+        refuse_if_signed(mine)
         value = absence.value if absence else ""
         setattr(mine, f"{eye.value}_absence", value)
         mine.save(update_fields=[f"{eye.value}_absence"])
@@ -63,9 +78,17 @@ def set_field(user: User, photograph: Photograph, field: Field) -> None:
 
 
 def move_to_other_eye(user: User, photograph: Photograph) -> None:
-    """Put a photograph that was dropped into the wrong lane into the other one."""
+    """Put a photograph that was dropped into the wrong lane into the other one.
+
+    Raises
+    ------
+    Closed
+        If the exam was handed over: from then on it takes a reason, see `corrections`.
+    """
     with transaction.atomic():
         exam, mine = _mine(user, photograph)
+        if exam.submitted_at:
+            raise Closed(_("This exam was handed over. Say why the photograph belongs to the other eye."))
         mine.eye = Eye.LEFT if mine.eye == Eye.RIGHT else Eye.RIGHT
         mine.save(update_fields=["eye"])
         standing.refresh(exam)
@@ -106,7 +129,10 @@ def _mine(user: User, photograph: Photograph) -> tuple[Exam, Photograph]:
     # The exam is locked before its photographs, here and wherever both are written, so that no two wait in a ring.
     require(user, Right.SEND_PHOTOGRAPH)
     found = photographs_for(user).get(pk=photograph.pk)
-    return standing.lock(found.exam_id), Photograph.objects.select_for_update().get(pk=found.pk)
+    exam = standing.lock(found.exam_id)
+    refuse_if_closed(exam)
+    refuse_if_signed(exam)
+    return exam, Photograph.objects.select_for_update().get(pk=found.pk)
 
 
 def _remember(action: audit.Action, user: User, thing: Exam | Photograph, **detail: str) -> None:

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from retineye.clinic.eye import EyeResult, FieldOfView, Reading, ReadingState, eye_result
 from retineye.clinic.guidelines import GUIDELINES
+from retineye.clinic.intended_use import ADULT_YEARS, Circumstances
 from retineye.clinic.models import Absence, Exam, Photograph, State, Verdict
 from retineye.clinic.referral import PatientResult, patient_result
 from retineye.grading.result import Eye, Grade, Reason
@@ -72,7 +73,32 @@ def outcome(exam: Exam, pictures: Iterable[Pictured]) -> Outcome:
     pictures = list(pictures)
     right = _eye(Eye.RIGHT, exam.right_absence, pictures)
     left = _eye(Eye.LEFT, exam.left_absence, pictures)
-    return Outcome(right, left, patient_result(right, left, GUIDELINES[exam.guideline], exam.taken_on))
+    result = patient_result(right, left, GUIDELINES[exam.guideline], exam.taken_on, circumstances_of(exam))
+    return Outcome(right, left, result)
+
+
+def circumstances_of(exam: Exam) -> Circumstances:
+    """Give what bears on the exam's result besides its photographs: age, pregnancy, treatment, symptoms, acuity."""
+    acuity = {Eye.RIGHT: exam.right_acuity_logmar, Eye.LEFT: exam.left_acuity_logmar}
+    return Circumstances(
+        under_age=_may_be_under_age(exam),
+        pregnant=bool(exam.pregnant),
+        treated_eyes=frozenset(eye for eye in Eye if exam.treated.get(eye.value)),
+        symptoms=tuple(exam.symptoms),
+        low_acuity_eyes=frozenset(
+            eye for eye, value in acuity.items() if value is not None and value >= exam.low_acuity_logmar
+        ),
+    )
+
+
+def _may_be_under_age(exam: Exam) -> bool:
+    patient, day = exam.patient, exam.taken_on
+    if patient.birth_date:
+        born = patient.birth_date
+        had = (day.month, day.day) >= (born.month, born.day)
+        return day.year - born.year - (not had) < ADULT_YEARS
+    # From the year alone: who may not have had the birthday yet counts as younger.
+    return bool(patient.birth_year) and day.year - (patient.birth_year or 0) - 1 < ADULT_YEARS
 
 
 def _eye(eye: Eye, absence: str, pictures: list[Pictured]) -> EyeResult:

@@ -16,8 +16,12 @@ def lock(exam_id: UUID) -> Exam:
 
 def refresh(exam: Exam) -> None:
     """Write the exam's standing from its photographs, in the caller's transaction and under its lock."""
-    result = outcome_of(exam).patient
-    exam.standing = Standing(result.conclusion.value)
-    exam.urgency = result.urgency
-    exam.unsure = result.unsure
+    if exam.cancelled_at:
+        exam.standing, exam.urgency, exam.unsure = Standing.CANCELLED, 0, False
+    else:
+        result = outcome_of(exam).patient
+        exam.standing = Standing(result.conclusion.value)
+        exam.urgency = result.urgency
+        # Outside the intended use the network's confidence counts for nothing: a person reads as if it were unsure.
+        exam.unsure = result.human_read
     exam.save(update_fields=["standing", "urgency", "unsure"])

