@@ -387,3 +387,14 @@ def test_an_interval_reads_in_words() -> None:
     words = [Span(*one).words for one in ((12, "months"), (24, "months"), (6, "months"), (1, "months"), (13, "weeks"))]
     assert words == ["1 year", "2 years", "6 months", "1 month", "13 weeks"]
     assert AT_ONCE.words == "at once"
+
+
+def test_what_a_photograph_lets_suspect_of_the_macula_is_said_in_three_ways() -> None:
+    suspected = eye_result(Eye.RIGHT, [Reading(ReadingState.GRADED, grade=Grade.NONE, dme_suspected=True)])
+    clear = eye_result(Eye.RIGHT, [Reading(ReadingState.GRADED, grade=Grade.NONE, dme_suspected=False)])
+    of_disc = Reading(ReadingState.GRADED, FieldOfView.DISC, grade=Grade.MODERATE, dme_suspected=False)
+    silent = eye_result(Eye.RIGHT, [Reading(ReadingState.GRADED, grade=Grade.NONE)])
+    assert suspected.dme == "Macular oedema suspected"
+    assert suspected.referable
+    assert clear.dme == "Macular oedema: no sign seen"
+    assert eye_result(Eye.RIGHT, [of_disc]).dme == silent.dme == "Macular oedema: cannot judge"

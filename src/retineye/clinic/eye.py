@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from django.utils.translation import gettext as _
+
 from retineye.grading.result import Eye, Grade, Reason
 
 TRIES = 2
@@ -38,7 +40,8 @@ class Reading:
     uncertain: bool = False
     referable: bool = False
     vision_threatening: bool = False
-    dme_suspected: bool = False
+    dme_suspected: bool | None = None
+    """None where the pack says nothing of the macula."""
     reasons: tuple[Reason, ...] = ()
 
     @property
@@ -76,6 +79,8 @@ class EyeResult:
     """What the referral goes by: the worst grade, or the more severe one that a decision stands for."""
     uncertain: bool = False
     dme_suspected: bool = False
+    macula_judged: bool = False
+    """A photograph that shows the macula was judged for signs of oedema."""
     reasons: tuple[Reason, ...] = ()
     """Why the latest photograph that is not gradable is not."""
     tries: int = 0
@@ -120,7 +125,9 @@ class EyeResult:
     @property
     def dme(self) -> str:
         """Say what is known of macular oedema: a flat photograph can raise the suspicion and never exclude it."""
-        return "Macular oedema suspected" if self.dme_suspected else "Macular oedema: cannot judge"
+        if self.dme_suspected:
+            return _("Macular oedema suspected")
+        return _("Macular oedema: no sign seen") if self.macula_judged else _("Macular oedema: cannot judge")
 
     @property
     def advice(self) -> str:
@@ -179,6 +186,9 @@ def eye_result(eye: Eye, readings: Sequence[Reading], *, no_eye: bool = False, g
         severity=severity,
         uncertain=any(reading.uncertain for reading in graded),
         dme_suspected=any(reading.dme_suspected for reading in graded),
+        macula_judged=any(
+            reading.dme_suspected is not None and reading.field is not FieldOfView.DISC for reading in graded
+        ),
         reasons=poor[-1].reasons if poor else (),
         tries=len(poor),
         failed=sum(reading.state is ReadingState.FAILED for reading in readings),

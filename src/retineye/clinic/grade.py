@@ -290,6 +290,8 @@ def _verdict_row(photograph: Photograph, made: _Made) -> Verdict:
         referable=referable.decision if referable else None,
         vision_threatening_probability=threatening.probability if threatening else None,
         vision_threatening=threatening.decision if threatening else None,
+        dme_probability=verdict.macula.suspected.probability if verdict.macula else None,
+        dme_suspected=verdict.macula.suspected.decision if verdict.macula else None,
         uncertain=verdict.uncertain,
         quality=quality_as_json(verdict.quality),
         reasons=[reason.value for reason in verdict.reasons],

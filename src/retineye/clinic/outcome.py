@@ -120,5 +120,6 @@ def _reading(one: Pictured) -> Reading:
         uncertain=verdict.uncertain,
         referable=bool(verdict.referable),
         vision_threatening=bool(verdict.vision_threatening),
+        dme_suspected=verdict.dme_suspected,
         reasons=tuple(Reason(code) for code in verdict.reasons),
     )

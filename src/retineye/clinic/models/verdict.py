@@ -38,6 +38,10 @@ class Verdict(models.Model):
     referable = models.BooleanField(null=True)
     vision_threatening_probability = models.FloatField(null=True)
     vision_threatening = models.BooleanField(null=True)
+    dme_probability = models.FloatField(
+        null=True, help_text="Of hard exudates within a disc diameter of the fovea; null where the pack says nothing."
+    )
+    dme_suspected = models.BooleanField(null=True)
     uncertain = models.BooleanField(default=False)
     quality = models.JSONField()
     reasons = models.JSONField(default=list, help_text="Codes of `grading.result.Reason`, the gravest first.")
