@@ -16,6 +16,7 @@ from retineye.clinic.models.exam import (
 from retineye.clinic.models.patient import DiabetesType, Patient, PatientIdentifier, Sex, search_key
 from retineye.clinic.models.report import CallBack, CallBackTry, ClinicText, Report, StoredResult, TextReview
 from retineye.clinic.models.settings import ClinicSettings
+from retineye.clinic.models.upload import Upload
 from retineye.clinic.models.verdict import Verdict
 
 __all__ = [
@@ -41,6 +42,7 @@ __all__ = [
     "Symptom",
     "TextReview",
     "Treatment",
+    "Upload",
     "Verdict",
     "search_key",
 ]

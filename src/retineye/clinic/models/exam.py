@@ -48,6 +48,9 @@ class Absence(models.TextChoices):
     CATARACT = "cataract", "Dense cataract"
     SMALL_PUPIL = "small_pupil", "Pupil too small"
     COOPERATION = "cooperation", "Patient could not hold still"
+    CLOUDING = "clouding", "Other clouding in the eye"
+    DECLINED = "declined", "Patient declined"
+    CAMERA = "camera", "Camera out of order"
 
 
 class Standing(models.TextChoices):
@@ -205,6 +208,9 @@ class Photograph(models.Model):
     display = models.FileField(max_length=200, upload_to=display_place, blank=True)
     thumbnail = models.FileField(max_length=200, upload_to=thumbnail_place, blank=True)
     quality = models.JSONField(null=True, blank=True)
+
+    taken_at = models.DateTimeField(null=True, blank=True, help_text="By the camera's clock, where the file says so.")
+    camera = models.CharField(max_length=100, blank=True, help_text="Maker and model, where the file says so.")
 
     withdrawn_at = models.DateTimeField(null=True, blank=True, help_text="When a person took it out of the exam.")
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+")
