@@ -29,6 +29,12 @@ class Right(StrEnum):
     """Download the bytes that came from the camera."""
     REGRADE = "regrade"
     """Have a failed photograph graded again."""
+    PRINT_REPORT = "print_report"
+    """Print the page for the patient and the report for the clinician."""
+    CALL_BACK = "call_back"
+    """Call patients whose result became worse than what they were told, and write down what came of it."""
+    EDIT_REPORT_TEXTS = "edit_report_texts"
+    """Put the sentences of the reports into the clinic's own words, and record who reviewed a translation."""
     EXPORT = "export"
     """Take results out of the service."""
     INVITE = "invite"
@@ -38,14 +44,22 @@ class Right(StrEnum):
 
 
 _WITH_PATIENTS = frozenset(
-    {Right.VIEW_PATIENTS, Right.ADD_PATIENT, Right.SEND_PHOTOGRAPH, Right.REGRADE, Right.CORRECT}
+    {
+        Right.VIEW_PATIENTS,
+        Right.PRINT_REPORT,
+        Right.CALL_BACK,
+        Right.ADD_PATIENT,
+        Right.SEND_PHOTOGRAPH,
+        Right.REGRADE,
+        Right.CORRECT,
+    }
 )
 
 RIGHTS: Mapping[str, frozenset[Right]] = MappingProxyType(
     {
         Role.TECHNICIAN: _WITH_PATIENTS,
         Role.DOCTOR: _WITH_PATIENTS | {Right.OPEN_ORIGINAL, Right.EXPORT},
-        Role.MANAGER: frozenset({Right.VIEW_PATIENTS, Right.EXPORT}),
+        Role.MANAGER: frozenset({Right.VIEW_PATIENTS, Right.PRINT_REPORT, Right.CALL_BACK, Right.EXPORT}),
         Role.ADMINISTRATOR: frozenset(Right),
     }
 )
