@@ -207,34 +207,6 @@ def _kappa(before: NDArray[np.int_], after: NDArray[np.int_], weights: metrics.F
     return dict(metrics.estimate(lambda w: metrics.quadratic_kappa(before, after, w), weights).as_dict())
 
 
-def table_of(rows: Sequence[Mapping[str, object]]) -> tables.Table:
-    """Lay the rows out for people."""
-    heads = (
-        "change",
-        "graded",
-        "uncertain",
-        "same grade",
-        "kappa with unchanged",
-        "referable: sensitivity",
-        "specificity",
-        "sensitivity, ungradable referred",
-    )
-    keys = ("same_grade", "kappa_with_unchanged", "sensitivity", "specificity", "sensitivity_ungradable_referred")
-    return (
-        "Robustness: the same photographs, changed",
-        heads,
-        [
-            (
-                str(row["change"]),
-                f"{row['graded']} of {row['n']}",
-                str(row["uncertain"]),
-                *(tables.number(row[key]) for key in keys),  # type: ignore[arg-type]
-            )
-            for row in rows
-        ],
-    )
-
-
 def main(
     pack: Annotated[Path, typer.Argument(help="Folder of the model pack.")],
     table: Annotated[Path, typer.Argument(help="photos.csv; graded rows alone are used.")],
@@ -252,12 +224,12 @@ def main(
     with Progress(transient=True) as progress:
         task = progress.add_task("Grading", total=len(chosen))
         rows = summarise(measure(grader, chosen, lambda: progress.advance(task)))
-    typer.echo(tables.plain(table_of(rows)))
+    typer.echo(tables.plain(tables.robustness_table(rows)))
     if out is not None:
         out.mkdir(parents=True, exist_ok=True)
         content = {"pack": {"id": grader.pack_id.id, "sha256": grader.pack_id.sha256}, "rows": rows}
         (out / "robustness.json").write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-        (out / "robustness.md").write_text(tables.markdown(table_of(rows)) + "\n", encoding="utf-8")
+        (out / "robustness.md").write_text(tables.markdown(tables.robustness_table(rows)) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -83,6 +83,10 @@ def evaluate(
     model_card: Annotated[
         Path | None, typer.Option(metavar="FILE", dir_okay=False, help="Write the model card as Markdown.")
     ] = None,
+    robustness: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", exists=True, dir_okay=False, help="robustness.json for the model card."),
+    ] = None,
     form: Annotated[Report, typer.Option("--format", help="How to print the figures.")] = Report.TEXT,
     jobs: Annotated[int, typer.Option(min=1, max=256, metavar="N", help="Photographs graded at a time.")] = 1,
 ) -> None:
@@ -97,14 +101,15 @@ def evaluate(
         raise typer.Exit(EXIT_USAGE) from exc
     try:
         printed = run(
-            pack, table, where=where or (), root=photos, out=out, model_card=model_card, form=form.value, jobs=jobs
-        )
-    except PhotographsError as exc:
-        typer.echo(f"Error: {exc}", err=True)
-        raise typer.Exit(EXIT_USAGE) from exc
+            pack, table, where=where or (), root=photos, out=out, model_card=model_card, robustness=robustness,
+            form=form.value, jobs=jobs,
+        )  # fmt: skip
     except PackError as exc:
         typer.echo(f"Error ({exc.code}): {exc}", err=True)
         raise typer.Exit(EXIT_PACK) from exc
+    except (PhotographsError, ValueError) as exc:
+        typer.echo(f"Error: {exc}", err=True)
+        raise typer.Exit(EXIT_USAGE) from exc
     typer.echo(printed, nl=False)
 
 

@@ -1,5 +1,6 @@
 """Run `retineye evaluate`: open, grade with a progress display, print, write."""
 
+import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,7 +9,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from retineye.grading.grader import Grader
-from retineye.training.evaluate import evaluate, write_folder
+from retineye.training.evaluate import POOLED, evaluate, write_folder
+from retineye.training.gallery import write_gallery
 from retineye.training.model_card import render
 from retineye.training.photographs import read_photographs
 from retineye.training.tables import evaluation_text
@@ -22,6 +24,7 @@ def run(
     root: Path | None = None,
     out: Path | None = None,
     model_card: Path | None = None,
+    robustness: Path | None = None,
     form: str = "text",
     jobs: int = 1,
     seed: int = 0,
@@ -36,6 +39,8 @@ def run(
         Folder for figures, plots and the list of photographs.
     model_card
         File for the model card; it shows the plots of `out`.
+    robustness
+        What `bench/robustness.py` wrote of the same pack, for the model card.
     form
         `text` or `json`.
 
@@ -45,6 +50,8 @@ def run(
         The pack can not be used.
     PhotographsError
         The table or the choice of rows can not be used.
+    ValueError
+        The robustness is another pack's.
     """
     photographs = read_photographs(table, where, root=root)
     grader = Grader.from_pack(
@@ -57,11 +64,18 @@ def run(
     with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as progress:
         task = progress.add_task("", total=len(photographs))
         found = evaluate(grader, photographs, jobs=jobs, seed=seed, on_graded=lambda: progress.advance(task))
+    gallery = []
     if out is not None:
         write_folder(out, found)
+        gallery = write_gallery(
+            out, [outcome for name, some in found.sets.items() if name != POOLED for outcome in some]
+        )
     if model_card is not None:
         plots = "" if out is None else Path(os.path.relpath(out, model_card.parent)).as_posix()
-        text = render(grader.pack.card.content, found.content, pack_sha256=grader.pack_id.sha256, plots=plots)
+        text = render(
+            grader.pack.card.content, found.content, pack_sha256=grader.pack_id.sha256, plots=plots,
+            robustness=json.loads(robustness.read_bytes()) if robustness else None, gallery=gallery,
+        )  # fmt: skip
         model_card.parent.mkdir(parents=True, exist_ok=True)
         model_card.write_text(text, encoding="utf-8")
     return found.as_json() if form == "json" else evaluation_text(found.content)

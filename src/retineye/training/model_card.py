@@ -32,7 +32,10 @@ DECISIONS: Final = {
 PLOTS: Final = (("confusion", "Confusion"), ("roc", "ROC"), ("reliability", "Reliability"), ("risk-coverage", "Risk"))
 
 
-def render(card: Card, evaluation: Card, *, pack_sha256: str, plots: str = "model-card") -> str:
+def render(
+    card: Card, evaluation: Card, *, pack_sha256: str, plots: str = "model-card", robustness: Card | None = None,
+    gallery: Sequence[Card] = (),
+) -> str:  # fmt: skip
     """Write the model card as Markdown.
 
     Parameters
@@ -45,12 +48,20 @@ def render(card: Card, evaluation: Card, *, pack_sha256: str, plots: str = "mode
         The pack's checksum, as verdicts carry it.
     plots
         Folder of the evaluation's SVG files, seen from the model card; empty for a card without plots.
+    robustness
+        The content of robustness.json, made with this very pack.
+    gallery
+        What `gallery.write_gallery` gave; the copies lie in `plots`.
 
     Raises
     ------
     ValueError
-        The evaluation is another pack's.
+        The evaluation or the robustness is another pack's.
     """
+    if robustness and robustness["pack"]["sha256"] != pack_sha256:
+        raise ValueError(
+            f"The robustness was measured with pack {robustness['pack']['id']}, not with this {card['id']}."
+        )
     if evaluation["pack"]["sha256"] != pack_sha256:
         raise ValueError(
             f"The evaluation was made with pack {evaluation['pack']['id']} ({evaluation['pack']['sha256'][:12]}), "
@@ -68,7 +79,9 @@ def render(card: Card, evaluation: Card, *, pack_sha256: str, plots: str = "mode
         _calibration(card, evaluation),
         _per_set(evaluation, plots),
         _subgroups(evaluation),
+        _robustness(robustness),
         "## How it fails\n\n" + _bullets(FAILURES),
+        _gallery(gallery, plots),
         _gradability(card, evaluation),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
@@ -183,6 +196,19 @@ def _operating_points(card: Card) -> str:
                 str(point.get("n", "–")),
             )
         )
+    if "macula" in card:
+        point = card["macula"]
+        low, high = point["band"]
+        rows.append(
+            (
+                "Macular oedema suspected",
+                f"{point['threshold']:.3f}",
+                f"{low:.3f}–{high:.3f}",
+                _stated(point.get("sensitivity")),
+                _stated(point.get("specificity")),
+                str(point.get("n", "–")),
+            )
+        )
     heads = ("decision", "threshold", "uncertain between", "sensitivity", "specificity", "n")
     how = card["operating_points"]["referable"].get("how", "")
     return "\n\n".join(
@@ -247,6 +273,34 @@ def _subgroups(evaluation: Card) -> str:
             *parts,
         ]
     )
+
+
+def _robustness(robustness: Card | None) -> str:
+    if not robustness:
+        return ""
+    table = tables.robustness_table(robustness["rows"])
+    how = "The same photographs, changed one way at a time, and each graded from the bytes of the changed file."
+    return "\n\n".join(["## Robustness", how, tables.markdown(table, titled=False)])
+
+
+def _gallery(gallery: Sequence[Card], plots: str) -> str:
+    """Show the widest misses."""
+    if not gallery or not plots:
+        return ""
+    heads = ("photograph", "a person's grade", "the pack's grade", "probability given to the person's", "uncertain")
+    rows = [
+        (
+            f"![{miss['photograph']}]({plots}/{miss['file']})",
+            miss["truth"],
+            miss["given"],
+            f"{miss['probability']:.3f}",
+            "yes" if miss["uncertain"] else "no",
+        )
+        for miss in gallery
+    ]
+    terms = ", ".join(sorted({miss["licence"] for miss in gallery}))
+    intro = f"The widest misses among the evaluated photographs that may be shown ({terms}), the surest first."
+    return "\n\n".join(["### Failure gallery", intro, tables.markdown(("", heads, rows), titled=False)])
 
 
 def _gradability(card: Card, evaluation: Card) -> str:

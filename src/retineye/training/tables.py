@@ -167,6 +167,34 @@ def risk_coverage_table(row: Row) -> Table:
     )
 
 
+def robustness_table(rows: Sequence[Row]) -> Table:
+    """Give the table of what `bench/robustness.py` measured."""
+    heads = (
+        "change",
+        "graded",
+        "uncertain",
+        "same grade",
+        "kappa with unchanged",
+        "referable: sensitivity",
+        "specificity",
+        "sensitivity, ungradable referred",
+    )
+    keys = ("same_grade", "kappa_with_unchanged", "sensitivity", "specificity", "sensitivity_ungradable_referred")
+    return (
+        "Robustness: the same photographs, changed",
+        heads,
+        [
+            (
+                str(row["change"]),
+                f"{row['graded']} of {row['n']}",
+                str(row["uncertain"]),
+                *(number(row[key]) for key in keys),
+            )
+            for row in rows
+        ],
+    )
+
+
 def subgroup_tables(content: Row) -> list[Table]:
     """Give one table for each way of parting the photographs."""
     tables: list[Table] = []
