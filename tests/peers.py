@@ -32,3 +32,19 @@ def chromium() -> str:
         if path := shutil.which(name):
             return path
     missing("Chromium")
+
+
+def dcmtk(tool: str) -> str:
+    """Give the path of one of DCMTK's programs."""
+    path = shutil.which(tool)
+    if path is None:
+        missing(f"DCMTK ({tool})")
+    return path
+
+
+def orthanc() -> str:
+    """Give the path of Orthanc, a DICOM archive."""
+    path = shutil.which("Orthanc")
+    if path is None:
+        missing("Orthanc")
+    return path

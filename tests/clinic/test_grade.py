@@ -14,12 +14,16 @@ from PIL import Image
 
 from retineye.accounts.models import AuditEvent
 from retineye.clinic import exams, grade, queue
+from retineye.clinic.eye import EyeStatus
 from retineye.clinic.grade import Graded, claim, grade_photograph
 from retineye.clinic.models import Eye, Photograph, Standing, State, Verdict
+from retineye.clinic.outcome import outcome_of
 from retineye.grading import Grader, grader
 from retineye.grading.errors import PackError
 from retineye.grading.result import Quality, Reason
+from tests import dicoms
 from tests.cast import Clinic, add_exam, picture, send
+from tests.dicoms import as_bytes
 from tests.packs import write_tiny_pack
 
 
@@ -345,3 +349,15 @@ def test_a_claim_is_leased_for_as_long_as_the_settings_say(hill: Clinic, setting
     assert mine is not None
     assert mine.lease_until is not None
     assert abs(mine.lease_until - timezone.now() - timedelta(seconds=47)) < timedelta(seconds=3)
+
+
+def test_a_wide_field_photograph_is_shown_and_never_graded(hill: Clinic) -> None:
+    exam = add_exam(hill)
+    photograph = send(hill, exam, as_bytes(dicoms.photograph(sop_class=dicoms.WIDE)))
+    assert grade_photograph(photograph.pk) is Graded.FAILED
+    photograph.refresh_from_db()
+    assert (photograph.state, photograph.failure) == (State.FAILED, "outside_tried")
+    assert photograph.thumbnail
+    assert not photograph.verdicts.exists()
+    # The eye still lacks a photograph that can be graded.
+    assert outcome_of(exam).right.status is EyeStatus.MISSING

@@ -6,8 +6,11 @@ from types import MappingProxyType
 
 from retineye.grading.errors import (
     DecodeError,
+    DicomUnavailableError,
     EmptyFileError,
     NotAnImageError,
+    NotAPhotographError,
+    OutsideTriedError,
     TooLargeError,
     TruncatedError,
 )
@@ -29,6 +32,9 @@ FAILURES: Mapping[str, Failure] = MappingProxyType(
     {
         EmptyFileError.code: Failure("The file is empty", EmptyFileError.advice),
         NotAnImageError.code: Failure("Not a picture", NotAnImageError.advice),
+        NotAPhotographError.code: Failure("Not a photograph", NotAPhotographError.advice),
+        DicomUnavailableError.code: Failure("DICOM is not installed", DicomUnavailableError.advice),
+        OutsideTriedError.code: Failure("Wide field: shown, and not graded", OutsideTriedError.advice),
         TooLargeError.code: Failure("Too large", TooLargeError.advice),
         TruncatedError.code: Failure("The file breaks off", TruncatedError.advice),
         DecodeError.code: Failure("The picture can not be read", DecodeError.advice),

@@ -31,7 +31,7 @@ from retineye.clinic.models.exam import display_place, thumbnail_place
 from retineye.clinic.models.verdict import heatmap_place
 from retineye.grading import result
 from retineye.grading.decode import Limits, decode, display_jpeg
-from retineye.grading.errors import DecodeError, PackError
+from retineye.grading.errors import DecodeError, OutsideTriedError, PackError
 from retineye.grading.explain import render_heatmap
 from retineye.grading.grader import Grader
 
@@ -65,6 +65,14 @@ class Graded(StrEnum):
 
 class _OvertakenError(Exception):
     """The row no longer carries this claim."""
+
+
+class _ShownOnlyError(Exception):
+    """The network was never tried on such a picture: people see its copies, and it gets no verdict."""
+
+    def __init__(self, copies: "_Copies") -> None:
+        super().__init__()
+        self.copies = copies
 
 
 class _FileError(Exception):
@@ -124,6 +132,8 @@ def grade_photograph(photograph_id: UUID, *, alone: bool = False) -> Graded:
         with _lease_kept(claimed):
             made = _grade(claimed, grader)
         _record(claimed, made)
+    except _ShownOnlyError as exc:
+        return _fail(claimed, OutsideTriedError.code, exc.copies)
     except _OvertakenError:
         bound.warning("overtaken", attempt=claimed.attempt)
         return Graded.OVERTAKEN
@@ -208,7 +218,10 @@ def _grade(photograph: Photograph, grader: Grader) -> _Made:
     # The copies are made beside the grading: both spend their time in C code that lets the other run.
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="copies") as pool:
         copies: Future[_Copies] = pool.submit(_make_copies, photograph, data)
-        verdict = grader.grade(data, on_quality=write_quality)
+        try:
+            verdict = grader.grade(data, on_quality=write_quality)
+        except OutsideTriedError as exc:
+            raise _ShownOnlyError(copies.result()) from exc
         heatmap = _keep_heatmap(photograph, verdict)
         return _Made(verdict, copies.result(), heatmap)
 
@@ -311,10 +324,11 @@ def quality_as_json(quality: result.Quality) -> dict[str, Any]:
     }
 
 
-def _fail(photograph: Photograph, code: str) -> Graded:
+def _fail(photograph: Photograph, code: str, copies: _Copies | None = None) -> Graded:
+    shown = {"display": copies.display, "thumbnail": copies.thumbnail} if copies else {}
     with transaction.atomic():
         exam = standing.lock(photograph.exam_id)
-        if not _claimed(photograph).update(state=State.FAILED, failure=code, lease_until=None):
+        if not _claimed(photograph).update(state=State.FAILED, failure=code, lease_until=None, **shown):
             return Graded.OVERTAKEN
         standing.refresh(exam)
         remember_failure(photograph, code)

@@ -9,6 +9,7 @@ from retineye.clinic.guidelines import GUIDELINES
 from retineye.clinic.intended_use import ADULT_YEARS, Circumstances
 from retineye.clinic.models import Absence, Exam, Photograph, State, Verdict
 from retineye.clinic.referral import PatientResult, patient_result
+from retineye.grading.errors import OutsideTriedError
 from retineye.grading.result import Eye, Grade, Reason
 
 _STATES = {
@@ -102,7 +103,12 @@ def _may_be_under_age(exam: Exam) -> bool:
 
 
 def _eye(eye: Eye, absence: str, pictures: list[Pictured]) -> EyeResult:
-    readings = [_reading(one) for one in pictures if one.photograph.eye == eye.value]
+    # What the network was never tried on is shown to people, and says neither good nor bad of the eye.
+    readings = [
+        _reading(one)
+        for one in pictures
+        if one.photograph.eye == eye.value and one.photograph.failure != OutsideTriedError.code
+    ]
     no_eye = absence == Absence.NO_EYE
     return eye_result(eye, readings, no_eye=no_eye, given_up=bool(absence) and not no_eye)
 

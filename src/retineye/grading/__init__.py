@@ -6,13 +6,17 @@
 
 from retineye.grading.calibrate import Calibrated, calibrate, probabilities
 from retineye.grading.decode import Header, Limits, decode, display_jpeg, probe
+from retineye.grading.dicom import DicomPicture
 from retineye.grading.errors import (
     BadCardError,
     BadChecksumError,
     DecodeError,
+    DicomUnavailableError,
     EmptyFileError,
     GradingError,
     NotAnImageError,
+    NotAPhotographError,
+    OutsideTriedError,
     PackError,
     PackMissingError,
     TooLargeError,
@@ -50,6 +54,8 @@ __all__ = [
     "Card",
     "Decision",
     "DecodeError",
+    "DicomPicture",
+    "DicomUnavailableError",
     "EmptyFileError",
     "Eye",
     "Gradability",
@@ -62,7 +68,9 @@ __all__ = [
     "Limits",
     "ModelPack",
     "Network",
+    "NotAPhotographError",
     "NotAnImageError",
+    "OutsideTriedError",
     "PackError",
     "PackId",
     "PackMissingError",

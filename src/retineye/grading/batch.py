@@ -19,7 +19,7 @@ from retineye.grading.grader import Grader
 from retineye.grading.pack import ModelPack
 from retineye.grading.result import GRADE_NAMES, Decision, Heatmap, PackId, Verdict
 
-SUFFIXES: Final = frozenset({".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp", ".webp"})
+SUFFIXES: Final = frozenset({".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp", ".webp", ".dcm"})
 """Files of a folder that are taken for pictures."""
 HEATMAP_PX: Final = 1024
 """Longest side of a heatmap that is written to a file."""

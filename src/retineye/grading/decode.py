@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from PIL import Image, ImageCms
 
+from retineye.grading import dicom, dicom_pixels
 from retineye.grading.errors import DecodeError, EmptyFileError, NotAnImageError, TooLargeError, TruncatedError
+from retineye.grading.limits import DEFAULT_LIMITS, Limits
 from retineye.grading.result import Photo
 
 if TYPE_CHECKING:
@@ -21,6 +23,7 @@ MIME_TYPES: Final = {
     "TIFF": "image/tiff",
     "BMP": "image/bmp",
     "WEBP": "image/webp",
+    "DICOM": dicom.MIME,
 }
 
 _MAGIC: Final = (
@@ -47,24 +50,11 @@ Image.MAX_IMAGE_PIXELS = None
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
-    """The largest file and picture that are read."""
-
-    max_bytes: int = 192 * 1024 * 1024
-    """Bytes of the file."""
-    max_pixels: int = 100_000_000
-    """Width times height of its picture."""
-
-
-DEFAULT_LIMITS: Final = Limits()
-
-
-@dataclass(frozen=True, slots=True)
 class Header:
     """What a file says of its picture before any pixel is made."""
 
     format: str
-    """JPEG, PNG, TIFF, BMP or WEBP."""
+    """JPEG, PNG, TIFF, BMP, WEBP or DICOM."""
     width_px: int
     """Upright width."""
     height_px: int
@@ -81,6 +71,9 @@ def probe(data: bytes, *, limits: Limits = DEFAULT_LIMITS) -> Header:
         The bytes are empty, no picture that is read, or beyond the limits.
     """
     with _foreign_errors_stopped():
+        if dicom.is_dicom(data):
+            picture = dicom.describe(data, limits=limits)
+            return Header("DICOM", picture.width_px, picture.height_px, dicom.MIME)
         image, kind = _open(data, limits)
         width_px, height_px = image.size
         if _UPRIGHT.get(_orientation(image, kind), (False, 0))[1] % 2:
@@ -96,7 +89,7 @@ def decode(data: bytes, *, limits: Limits = DEFAULT_LIMITS, reduce_to_px: int | 
     Parameters
     ----------
     data
-        A whole JPEG, PNG, TIFF, BMP or WebP file.
+        A whole JPEG, PNG, TIFF, BMP, WebP or DICOM file.
     limits
         Checked against the header, before any pixel is made.
     reduce_to_px
@@ -114,6 +107,8 @@ def decode(data: bytes, *, limits: Limits = DEFAULT_LIMITS, reduce_to_px: int | 
         The bytes are empty, no picture that is read, beyond the limits, or break off.
     """
     with _foreign_errors_stopped():
+        if dicom.is_dicom(data):
+            return _decode_dicom(data, limits, reduce_to_px)
         image, kind = _open(data, limits)
         width_px, height_px = image.size
         factor = _reduction(image.size, reduce_to_px)
@@ -131,6 +126,23 @@ def decode(data: bytes, *, limits: Limits = DEFAULT_LIMITS, reduce_to_px: int | 
             width_px, height_px = height_px, width_px
         pixels = _turn(np.asarray(rgb), mirrored=mirrored, quarter_turns=quarter_turns)
         return Photo(pixels=pixels, width_px=width_px, height_px=height_px, format=kind)
+
+
+def _decode_dicom(data: bytes, limits: Limits, reduce_to_px: int | None) -> Photo:
+    picture, pixels, profile = dicom_pixels.frame(data, limits=limits)
+    image = Image.fromarray(pixels)
+    factor = _reduction(image.size, reduce_to_px)
+    if factor > 1:
+        image = image.reduce(factor)
+    rgb = np.ascontiguousarray(np.asarray(_to_srgb(image, profile)))
+    return Photo(
+        pixels=rgb,
+        width_px=picture.width_px,
+        height_px=picture.height_px,
+        format="DICOM",
+        eye=picture.eye,
+        outside_tried=not picture.gradable_class,
+    )
 
 
 def display_jpeg(photo: Photo, max_side_px: int | None = None, quality: int = 90) -> bytes:
@@ -173,7 +185,7 @@ def _open(data: bytes, limits: Limits) -> tuple[Image.Image, str]:
         raise TooLargeError(f"The file has {len(data)} bytes; at most {limits.max_bytes} are read.")
     kind = _kind(data)
     if kind is None:
-        raise NotAnImageError("The file is not a JPEG, PNG, TIFF, BMP or WebP picture.")
+        raise NotAnImageError("The file is not a JPEG, PNG, TIFF, BMP, WebP or DICOM picture.")
     if kind == "WEBP":
         # Pillow makes the canvas of a WebP file as soon as it opens it.
         _check_pixels(_webp_size(data), limits)

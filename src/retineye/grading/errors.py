@@ -3,7 +3,10 @@
 GradingError
 ├── DecodeError            the bytes are no picture that can be graded; sending the same bytes again will not help
 │   ├── EmptyFileError     no bytes at all
-│   ├── NotAnImageError    not JPEG, PNG, TIFF, BMP or WebP
+│   ├── NotAnImageError    not JPEG, PNG, TIFF, BMP, WebP or DICOM
+│   │   ├── NotAPhotographError    a DICOM file of something else, such as a tomogram
+│   │   └── DicomUnavailableError  a DICOM file, and pydicom is not installed
+│   ├── OutsideTriedError  a wide-field picture: to be shown, never graded
 │   ├── TooLargeError      more bytes or pixels than the limits allow
 │   └── TruncatedError     the picture breaks off before its end
 └── PackError              the model pack can not be trusted; nothing is graded until a person mends it
@@ -39,7 +42,28 @@ class NotAnImageError(DecodeError):
     """The bytes are not a picture of a kind that is read."""
 
     code = "not_an_image"
-    advice = "Send the photograph as JPEG, PNG, TIFF, BMP or WebP."
+    advice = "Send the photograph as JPEG, PNG, TIFF, BMP, WebP or DICOM."
+
+
+class NotAPhotographError(NotAnImageError):
+    """A DICOM file that holds no photograph."""
+
+    code = "not_a_photograph"
+    advice = "Send the colour photograph of the back of the eye; tomograms and documents are not taken."
+
+
+class DicomUnavailableError(NotAnImageError):
+    """A DICOM file, where DICOM is not installed."""
+
+    code = "dicom_unavailable"
+    advice = "Install retineye[dicom], or send the photograph as JPEG or PNG."
+
+
+class OutsideTriedError(DecodeError):
+    """A picture of a kind that the network was never tried on: it is shown to people and gets no grade."""
+
+    code = "outside_tried"
+    advice = "A wide-field photograph is outside what the network was tried on. Have a clinician read it."
 
 
 class TooLargeError(DecodeError):

@@ -8,7 +8,7 @@ from typing import Self
 
 from retineye.grading.calibrate import calibrate, judge_macula
 from retineye.grading.decode import DEFAULT_LIMITS, Limits, decode
-from retineye.grading.errors import BadCardError, PackError
+from retineye.grading.errors import BadCardError, OutsideTriedError, PackError
 from retineye.grading.explain import explain
 from retineye.grading.measures import ANALYSIS_PX
 from retineye.grading.network import Network
@@ -83,20 +83,22 @@ class Grader:
         Parameters
         ----------
         data
-            The bytes of a JPEG, PNG, TIFF, BMP or WebP file.
+            The bytes of a JPEG, PNG, TIFF, BMP, WebP or DICOM file.
         on_quality
             Called as soon as the quality is known, before the network runs.
 
         Raises
         ------
         DecodeError
-            The bytes can not be read as a picture.
+            The bytes can not be read as a picture, or are one of a kind that the network was never tried on.
         BadCardError
             The network gives what no network should.
         """
         watch = _Stopwatch()
         card = self.pack.card
         photo, retina = self._read(data, watch)
+        if photo.outside_tried:
+            raise OutsideTriedError("The network was never tried on wide-field photographs, so it gives no grade.")
         with watch.stage("quality"):
             quality = assess(photo.pixels, retina, card.gradability)
         if on_quality is not None:

@@ -117,6 +117,8 @@ class Photo:
     """JPEG, PNG, TIFF, BMP, WEBP or DICOM."""
     eye: Eye | None = None
     """The eye, where the file itself says it (DICOM laterality); else None."""
+    outside_tried: bool = False
+    """A kind of picture that the network was never tried on, such as a wide field: shown, and never graded."""
 
 
 @dataclass(frozen=True, slots=True)
