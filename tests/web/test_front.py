@@ -191,7 +191,7 @@ def test_a_bad_request_is_designed(client: Client, hill: Clinic, monkeypatch: py
     def suspicious(*args: object, **kwargs: object) -> None:
         raise SuspiciousOperation("no")
 
-    monkeypatch.setattr("retineye.web.views.patients.find_patients", suspicious)
+    monkeypatch.setattr("retineye.clinic.patients.find_patients", suspicious)
     answer = client.get(reverse("patients"))
     assert answer.status_code == 400
     assert "could not be read" in answer.content.decode()

@@ -9,6 +9,10 @@ from retineye.clinic.models import Exam
 class Closed(ValidationError):
     """The exam takes no more changes; the message says what a person can do."""
 
+    def __init__(self, exam: Exam, sentence: str) -> None:
+        super().__init__(sentence, code="closed")
+        self.exam_id = exam.pk
+
 
 def refuse_if_closed(exam: Exam) -> None:
     """Stop a change of an exam that was cancelled.
@@ -19,7 +23,7 @@ def refuse_if_closed(exam: Exam) -> None:
         If it was.
     """
     if exam.cancelled_at:
-        raise Closed(_("This exam was cancelled. Open a new one."))
+        raise Closed(exam, _("This exam was cancelled. Open a new one."))
 
 
 def refuse_if_signed(exam: Exam) -> None:
@@ -31,7 +35,7 @@ def refuse_if_signed(exam: Exam) -> None:
         If the exam is signed.
     """
     if is_signed(exam):
-        raise Closed(_("This exam is signed and locked. Ask the doctor who signed it."))
+        raise Closed(exam, _("This exam is signed and locked. Ask the doctor who signed it."))
 
 
 def is_signed(exam: Exam) -> bool:

@@ -88,7 +88,7 @@ def move_to_other_eye(user: User, photograph: Photograph) -> None:
     with transaction.atomic():
         exam, mine = _mine(user, photograph)
         if exam.submitted_at:
-            raise Closed(_("This exam was handed over. Say why the photograph belongs to the other eye."))
+            raise Closed(exam, _("This exam was handed over. Say why the photograph belongs to the other eye."))
         mine.eye = Eye.LEFT if mine.eye == Eye.RIGHT else Eye.RIGHT
         mine.save(update_fields=["eye"])
         standing.refresh(exam)

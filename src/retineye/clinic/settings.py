@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 from django.utils import timezone
 
 from retineye.accounts.models import Organisation
+from retineye.accounts.policy import Person
 from retineye.clinic.models import ClinicSettings
 
 
@@ -14,6 +15,14 @@ def settings_of(organisation: Organisation | UUID) -> ClinicSettings:
     """Give the clinic's settings: its row, or the defaults where it has none yet (not saved)."""
     key = organisation.pk if isinstance(organisation, Organisation) else organisation
     return ClinicSettings.objects.filter(organisation=key).first() or ClinicSettings(organisation_id=key)
+
+
+def zone_name_for(user: Person) -> str:
+    """Name the time zone of the person's clinic; empty where there is no clinic, or it has named none."""
+    if not user.is_authenticated:
+        return ""
+    named = ClinicSettings.objects.filter(organisation__memberships__user=user).values_list("time_zone", flat=True)
+    return named.first() or ""
 
 
 def zone_of(organisation: Organisation | UUID) -> tzinfo:

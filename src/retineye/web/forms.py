@@ -2,7 +2,6 @@
 
 from django import forms
 from django.contrib.auth.password_validation import password_validators_help_texts
-from django.utils import timezone
 
 from retineye.accounts.models import Role
 from retineye.clinic.models import Absence, Eye, Field
@@ -40,37 +39,6 @@ class InvitationForm(forms.Form):
 
     email = forms.EmailField(label="E-mail address", widget=forms.EmailInput(attrs={"autocomplete": "off"}))
     role = forms.ChoiceField(label="Role", choices=Role.choices, initial=Role.TECHNICIAN)
-
-
-class PatientForm(forms.Form):
-    """A new patient."""
-
-    name = forms.CharField(label="Name", max_length=200, widget=forms.TextInput(attrs={"autocomplete": "off"}))
-    birth_date = forms.DateField(
-        label="Date of birth", required=False, widget=forms.DateInput(attrs={"type": "date", "autocomplete": "off"})
-    )
-    birth_year = forms.IntegerField(
-        label="or year of birth", required=False, min_value=1890, help_text="Where only the year is known."
-    )
-    local_id = forms.CharField(
-        label="Clinic's own number",
-        max_length=60,
-        required=False,
-        widget=forms.TextInput(attrs={"autocomplete": "off"}),
-    )
-    another = forms.BooleanField(required=False, widget=forms.HiddenInput())
-
-    def clean(self) -> dict[str, object]:
-        """Hold the two ways to state an age against each other and the calendar."""
-        cleaned: dict[str, object] = super().clean() or {}
-        born, year, now = cleaned.get("birth_date"), cleaned.get("birth_year"), timezone.localdate()
-        if born and born > now:  # type: ignore[operator]
-            self.add_error("birth_date", "This date is in the future.")
-        if year and year > now.year:  # type: ignore[operator]
-            self.add_error("birth_year", "This year is in the future.")
-        if not born and not year and not self.errors:
-            self.add_error("birth_date", "Give the date of birth, or the year where only that is known.")
-        return cleaned
 
 
 class UploadForm(forms.Form):

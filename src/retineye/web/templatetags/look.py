@@ -101,6 +101,7 @@ class Place:
     may_invite: bool
     may_read_audit: bool
     may_add: bool
+    may_correct: bool
 
 
 @register.simple_tag
@@ -115,6 +116,7 @@ def place_of(user: Person) -> Place | None:
         may_invite=allowed(user, Right.INVITE),
         may_read_audit=allowed(user, Right.READ_AUDIT),
         may_add=allowed(user, Right.ADD_PATIENT),
+        may_correct=allowed(user, Right.CORRECT),
     )
 
 
