@@ -13,6 +13,7 @@ from retineye.clinic.models.exam import (
     Symptom,
     Treatment,
 )
+from retineye.clinic.models.exchange import Arrival, Delivery, Destination, Sender
 from retineye.clinic.models.patient import DiabetesType, Patient, PatientIdentifier, Sex, search_key
 from retineye.clinic.models.report import CallBack, CallBackTry, ClinicText, Report, StoredResult, TextReview
 from retineye.clinic.models.settings import ClinicSettings
@@ -21,11 +22,14 @@ from retineye.clinic.models.verdict import Verdict
 
 __all__ = [
     "Absence",
+    "Arrival",
     "CallBack",
     "CallBackTry",
     "ClinicSettings",
     "ClinicText",
     "Correction",
+    "Delivery",
+    "Destination",
     "DiabetesType",
     "Exam",
     "Eye",
@@ -35,6 +39,7 @@ __all__ = [
     "PatientIdentifier",
     "Photograph",
     "Report",
+    "Sender",
     "Sex",
     "Standing",
     "State",

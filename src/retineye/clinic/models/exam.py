@@ -180,6 +180,7 @@ EXTENSIONS = {
     "image/tiff": ".tif",
     "image/bmp": ".bmp",
     "image/webp": ".webp",
+    "application/dicom": ".dcm",
 }
 """File extension of an original by its media type."""
 
