@@ -149,7 +149,9 @@ def train(
     except RUN_ERRORS as exc:
         typer.echo(f"Error: {exc}", err=True)
         raise typer.Exit(EXIT_USAGE) from exc
-    typer.echo(f"Pack {pack.id.id} ({pack.id.sha256[:12]}) in {pack.folder}; model card in {folder / 'model-card.md'}")
+    if pack is not None:
+        where = f"in {pack.folder}; model card in {folder / 'model-card.md'}"
+        typer.echo(f"Pack {pack.id.id} ({pack.id.sha256[:12]}) {where}")
 
 
 @app.command()

@@ -3,7 +3,10 @@
 import csv
 import io
 import json
+import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -62,6 +65,7 @@ def test_a_run_ends_in_a_verified_pack_that_grades(table: Path, tmp_path: Path) 
 
     told = []
     pack = train(config_file(tmp_path), table, tmp_path / "run", threads=2, on_progress=told.append)
+    assert pack is not None
     grader = Grader.from_pack(pack.folder, threads=1, allow_test=True)
     verdict = grader.grade((table.parent / "3.png").read_bytes())
     assert verdict.pack == ModelPack.load(tmp_path / "run" / "pack").id
@@ -162,9 +166,40 @@ def test_a_set_without_every_grade_sets_no_operating_point_and_the_others_count_
     def some(dataset: str, grades: list[int]) -> list[Photograph]:
         return [Photograph(path=Path("x"), name="x", dataset=dataset, grade=grade) for grade in grades]
 
-    whole, large, sick = some("whole", [0, 1, 2, 3, 4]), some("large", [0, 1, 2, 3, 4] * 3), some("sick", [2, 3, 4])
-    assert in_whole_sets(whole + large + sick).tolist() == [True] * 20 + [False] * 3
+    whole, large, sick = some("whole", [0, 1, 2, 3, 4] * 10), some("large", [0, 1, 2, 3, 4] * 30), some("sick", [2, 3])
+    assert in_whole_sets(whole + large + sick).tolist() == [True] * 200 + [False] * 2
     assert in_whole_sets(sick).all()
     weights = set_weights(whole + large)
     assert weights.mean() == pytest.approx(1)
-    assert weights[:5].sum() == pytest.approx(weights[5:].sum())
+    assert weights[:50].sum() == pytest.approx(weights[50:].sum())
+    with_few = set_weights(whole + sick)
+    assert with_few[-2:].sum() == pytest.approx(with_few[:50].sum() * 2 / 50)
+
+
+@pytest.mark.train
+def test_two_processes_train_one_network_together(table: Path, tmp_path: Path) -> None:
+    config = config_file(tmp_path)
+    words = ["train", str(config), "--photos", str(table), "--out", str(tmp_path / "run"), "--threads", "1"]
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    done = subprocess.run(
+        [*launcher, "-m", "retineye.cli", *words],
+        capture_output=True, text=True, timeout=280, check=False, env=os.environ | {"OMP_NUM_THREADS": "1"},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert Grader.from_pack(tmp_path / "run" / "pack", threads=1, allow_test=True)
+    kept = [json.loads(line)["epoch"] for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
+    assert kept == [1, 2]
+
+
+@pytest.mark.train
+def test_processes_share_each_batch_and_draw_what_one_alone_would() -> None:
+    from retineye.training.team import Draws, Team
+
+    weights = [1.0, 2.0, 3.0, 4.0, 0.0, 1.0]
+    alone = list(Draws(weights, 26, 8, 5, Team()))
+    shared = [list(Draws(weights, 26, 8, 5, Team(place, 2))) for place in (0, 1)]
+    assert len(alone) == len(Draws(weights, 26, 8, 5, Team())) == 24
+    assert [len(part) for part in shared] == [12, 12]
+    together = [shared[place][4 * batch : 4 * batch + 4] for batch in range(3) for place in (0, 1)]
+    assert [one for part in together for one in part] == alone
+    assert 4 not in alone

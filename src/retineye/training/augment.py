@@ -47,6 +47,21 @@ def vary(
     return normalise(np.asarray(picture, np.uint8), spec)
 
 
+def turn_and_light(
+    square: "NDArray[np.uint8]", spec: InputSpec, rng: np.random.Generator, *, flip: bool
+) -> "NDArray[np.float32]":
+    """Bring a kept square to the network's input with small turns and shifts alone, so that left stays left."""
+    picture = _warp(
+        square,
+        spec.size_px,
+        turn_deg=rng.uniform(-20, 20),
+        scale=float(np.exp(rng.uniform(-0.15, 0.15))),
+        shift=rng.uniform(-0.06, 0.06, 2),
+        flip=flip,
+    )
+    return normalise(np.asarray(_light(picture, rng, 1.0), np.uint8), spec)
+
+
 def _warp(
     square: "MatLike",
     size_px: int,

@@ -36,7 +36,7 @@ def fine_structure(pictures: torch.Tensor, scale: float, gain: float, clip: floa
         Same shape, within +-`gain` x `clip`; 0 outside the retina.
     """
     seen = (pictures != 0).any(dim=1, keepdim=True).to(pictures.dtype)
-    window = _window(scale * pictures.shape[-1])
+    window = _window(scale * pictures.shape[-1]).to(pictures.device)
     # Divided by the window's share inside the retina: the rim would stand out as a ring otherwise.
     inside = _blur(seen, window).clamp_min(1e-3)
     left = (pictures - _blur(pictures, window) / inside) * seen

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import torch
-from torch.utils.data import DataLoader, Dataset, WeightedRandomSampler
+from torch import nn
+from torch.utils.data import DataLoader, Dataset
 
 from retineye.grading.preprocess import InputSpec
 from retineye.training.augment import plain, vary
@@ -24,6 +25,7 @@ from retineye.training.metrics import quadratic_kappa
 from retineye.training.network import GradingNetwork
 from retineye.training.photographs import Photograph, threefold_sets
 from retineye.training.progress import TrainingProgress
+from retineye.training.team import Draws, Team
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -108,12 +110,13 @@ def logits_of(
 ) -> "NDArray[np.float32]":
     """Give the network's logits for plain squares; shape (len(index), outputs)."""
     network.eval()
+    device = next(network.parameters()).device
     parts: list[NDArray[np.float32]] = []
     with torch.inference_mode():
         for start in range(0, len(index), batch):
             pictures = np.stack([plain(np.ascontiguousarray(squares[i]), spec) for i in index[start : start + batch]])
-            tensor = torch.from_numpy(pictures).to(memory_format=torch.channels_last)
-            parts.append(network(tensor)[0].float().numpy())
+            tensor = torch.from_numpy(pictures).to(device, memory_format=torch.channels_last)
+            parts.append(network(tensor)[0].float().cpu().numpy())
     return np.concatenate(parts)
 
 
@@ -122,11 +125,14 @@ class Trainer:
 
     def __init__(
         self, config: TrainingConfig, network: GradingNetwork, spec: InputSpec, folder: Path,
-        on_progress: Callable[[TrainingProgress], None] | None = None,
+        on_progress: Callable[[TrainingProgress], None] | None = None, team: Team | None = None,
     ) -> None:  # fmt: skip
         """Prepare optimiser and averaged weights; `folder` takes checkpoint.pt and metrics.jsonl."""
         self.config, self.spec, self.folder, self.on_progress = config, spec, folder, on_progress
-        self.network = network.to(memory_format=torch.channels_last)
+        self.team = team or Team()
+        if config.batch % self.team.size:
+            raise ValueError(f"A batch of {config.batch} can not be shared by {self.team.size} processes.")
+        self.network = network.to(self.team.device, memory_format=torch.channels_last)
         self.averaged = copy.deepcopy(network).requires_grad_(requires_grad=False)
         decay = [p for p in network.parameters() if p.ndim > 1]
         plain_ones = [p for p in network.parameters() if p.ndim <= 1]
@@ -144,36 +150,48 @@ class Trainer:
         """Train for all epochs; after each, validate the averaged weights on `held` and write a checkpoint."""
         labels = Labels.of(rows, self.config)
         first = self._resume() if resume else 0
+        joined = self.team.join(self.network)
         for epoch in range(first, self.config.epochs):
-            torch.manual_seed(self.config.seed * 1000 + epoch)
+            torch.manual_seed((self.config.seed * 1000 + epoch) * self.team.size + self.team.place)
             size = self.config.size_at(epoch)
             spec = InputSpec(size, self.spec.gain, self.spec.clip, self.spec.mask)
             weights = sampling_weights([rows[i] for i in train], self.config.set_weights_at(epoch)).tolist()
-            steps_in_epoch = (self.config.draws_at(epoch) or len(train)) // self.config.batch
+            steps_in_epoch = self._draws(epoch, len(train)) // self.config.batch
             items = Squares(
                 squares, train, labels, spec,
                 seed=self.config.seed * 100_000 + epoch, strength=self.config.strength,
             )  # fmt: skip
+            batch, seed = self.config.batch, self.config.seed * 1000 + epoch
             loader = DataLoader(
-                items, self.config.batch, drop_last=True, num_workers=1, prefetch_factor=3,
-                sampler=WeightedRandomSampler(weights, steps_in_epoch * self.config.batch),
+                items, batch // self.team.size, drop_last=True, num_workers=1, prefetch_factor=3,
+                sampler=Draws(weights, steps_in_epoch * batch, batch, seed, self.team),
             )  # fmt: skip
             began = time.monotonic()
-            loss = self._epoch(loader, epoch, size)
-            measured = self._validate(squares, labels.grades, held)
-            self._checkpoint(epoch + 1, {"loss": loss, "size_px": size, "seconds": time.monotonic() - began} | measured)
+            loss = self._epoch(joined, loader, epoch, size, len(train))
+            if self.team.first:
+                measured = self._validate(squares, labels.grades, held)
+                told = {"loss": loss, "size_px": size, "seconds": time.monotonic() - began}
+                self._checkpoint(epoch + 1, told | measured)
+            self.team.wait()
 
-    def _epoch(self, loader: "DataLoader[tuple[torch.Tensor, int, int, bool]]", epoch: int, size: int) -> float:
-        self.network.train()
+    def _draws(self, epoch: int, count: int) -> int:
+        return self.config.draws_at(epoch) or count
+
+    def _epoch(
+        self, network: nn.Module, loader: "DataLoader[tuple[torch.Tensor, int, int, bool]]", epoch: int, size: int,
+        count: int,
+    ) -> float:  # fmt: skip
+        network.train()
+        device = self.team.device
         began, told, mean_loss = time.monotonic(), 0.0, 0.0
         for done, (pictures, grades, risks, broad) in enumerate(loader, start=1):
             self._set_rate(epoch + (done - 1) / len(loader))
-            pictures = self._in_parts(pictures, broad).to(memory_format=torch.channels_last)
-            with torch.autocast("cpu", dtype=torch.bfloat16):
-                logits, _, macula = self.network(pictures)
-            loss = self._loss(logits.float(), grades)
-            if self.config.dme:
-                loss = loss + self.config.dme * dme_loss(macula.float(), risks)
+            pictures = self._in_parts(pictures.to(device), broad.to(device)).to(memory_format=torch.channels_last)
+            with torch.autocast(device.type, dtype=torch.bfloat16):
+                logits, _, macula = network(pictures)
+            loss = self._loss(logits.float(), grades.to(device))
+            # Without a weight this is nothing, but every part of the network must have its gradient.
+            loss = loss + self.config.dme * dme_loss(macula.float(), risks.to(device))
             self.optimiser.zero_grad(set_to_none=True)
             torch.autograd.backward(loss)
             torch.nn.utils.clip_grad_norm_(self.network.parameters(), 5.0)
@@ -184,14 +202,14 @@ class Trainer:
             now = time.monotonic()
             if now - told > 5 or done == len(loader):
                 told = now
-                self._tell(epoch, size, done, len(loader), now - began, mean_loss)
+                self._tell(epoch, size, done, len(loader), now - began, mean_loss, count)
         return mean_loss
 
     def _in_parts(self, pictures: torch.Tensor, broad: torch.Tensor) -> torch.Tensor:
         """Show some of the pictures as their fine structure alone, at a scale that differs from batch to batch."""
         if not self.config.fine:
             return pictures
-        drawn = broad & (torch.rand(len(pictures)) < self.config.fine)
+        drawn = broad & (torch.rand(len(pictures)) < self.config.fine).to(broad.device)
         scale = float(torch.empty(()).uniform_(log(FINEST), log(BROADEST)).exp())
         pictures[drawn] = fine_structure(pictures[drawn], scale, self.spec.gain, self.spec.clip)
         return pictures
@@ -217,7 +235,9 @@ class Trainer:
             else:
                 kept.copy_(new)
 
-    def _tell(self, epoch: int, size: int, done: int, steps: int, passed_s: float, loss: float) -> None:
+    def _tell(
+        self, epoch: int, size: int, done: int, steps: int, passed_s: float, loss: float, count: int
+    ) -> None:  # fmt: skip
         batch = self.config.batch
         self.speeds[size] = done * batch / passed_s
         left = (steps - done) * batch / self.speeds[size]
@@ -225,8 +245,8 @@ class Trainer:
             at = self.config.size_at(later)
             # A size not yet seen is guessed by its area.
             speed = self.speeds.get(at, self.speeds[size] * (size / at) ** 2)
-            left += steps * batch / speed
-        if self.on_progress:
+            left += self._draws(later, count) / speed
+        if self.on_progress and self.team.first:
             self.on_progress(
                 TrainingProgress(
                     epoch + 1, self.config.epochs, size, done * batch, steps * batch, self.speeds[size], loss, left

@@ -44,12 +44,16 @@ from retineye.training.model_card import render
 from retineye.training.network import GradingNetwork, WeightsError, build
 from retineye.training.photographs import Photograph, PhotographsError, read_photographs, threefold_sets
 from retineye.training.progress import TrainingProgress
+from retineye.training.team import Team
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 SQUARE_FACTOR: Final = 1.2
 """Side of the kept squares as a multiple of the largest size trained at: the margin, and a little more."""
+
+LEAST_SET: Final = 50
+"""Photographs from which on a set counts in full."""
 
 RUN_ERRORS: Final = (ConfigError, PhotographsError, WeightsError, ExportError, FileExistsError, ValueError)
 """What `train` raises when a run can not be made from what was given; the message says why."""
@@ -110,8 +114,8 @@ def train(
     cache: Path | None = None,
     on_progress: Callable[[TrainingProgress], None] | None = None,
     say: Callable[[str], None] = lambda _: None,
-) -> ModelPack:
-    """Make a pack from one config file.
+) -> ModelPack | None:
+    """Make a pack from one config file; where several processes train together, the first of them gives it.
 
     Parameters
     ----------
@@ -133,11 +137,21 @@ def train(
     """
     config = TrainingConfig.read(config_file)
     gradability = read_gradability(config, config_file)
-    open_run_folder(config_file, folder, resume=resume)
-    material = prepare(config, table, cache or folder / "squares", say)
-    write_split(material, folder)
-    trainer = fit(config, material, folder, resume=resume, threads=threads, on_progress=on_progress)
-    return finish(config, trainer.averaged, material, gradability, folder, threads=threads, say=say)
+    team = Team.gather()
+    kept = cache or folder / "squares"
+    if team.first:
+        open_run_folder(config_file, folder, resume=resume)
+        material = prepare(config, table, kept, say)
+        write_split(material, folder)
+    team.wait()
+    if not team.first:  # the squares are there now
+        material = prepare(config, table, kept)
+    trainer = fit(config, material, folder, resume=resume, threads=threads, on_progress=on_progress, team=team)
+    team.part()
+    if not team.first:
+        return None
+    network = trainer.averaged.to("cpu")
+    return finish(config, network, material, gradability, folder, threads=threads, say=say)
 
 
 def read_gradability(config: TrainingConfig, config_file: Path) -> Mapping[str, Any]:
@@ -175,14 +189,14 @@ def write_split(material: Material, folder: Path) -> None:
 
 def fit(
     config: TrainingConfig, material: Material, folder: Path, *, resume: bool, threads: int,
-    on_progress: Callable[[TrainingProgress], None] | None = None,
+    on_progress: Callable[[TrainingProgress], None] | None = None, team: Team | None = None,
 ) -> Trainer:  # fmt: skip
     """Train the network on its photographs; checkpoints and metrics.jsonl go to the run folder."""
     torch.set_num_threads(threads)
     cv2.setNumThreads(1)
     torch.manual_seed(config.seed)
     network = build(config.backbone, config.weights, 1 if config.head == "regression" else 5, config.dropout)
-    trainer = Trainer(config, network, InputSpec(config.size_px), folder, on_progress)
+    trainer = Trainer(config, network, InputSpec(config.size_px), folder, on_progress, team)
     trainer.fit(material.squares, material.rows, material.train, material.held, resume=resume)
     return trainer
 
@@ -313,10 +327,12 @@ def in_whole_sets(photographs: "list[Photograph]") -> "NDArray[np.bool_]":
 def set_weights(photographs: "list[Photograph]") -> "NDArray[np.float64]":
     """Weigh photographs so that each set counts alike; mean 1.
 
-    A camera that nobody has seen yet is as likely to be like the smallest set as like the largest.
+    A camera that nobody has seen yet is as likely to be like the smallest set as like the largest. A set of fewer than
+    50 photographs counts for less: a handful must not outweigh the rest.
     """
     counts = Counter(one.dataset for one in photographs)
-    return np.array([len(photographs) / len(counts) / counts[one.dataset] for one in photographs])
+    weights = np.array([1 / max(counts[one.dataset], LEAST_SET) for one in photographs])
+    return np.asarray(weights * len(photographs) / weights.sum())
 
 
 def serving_logits(
