@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from retineye.clinic import failures, intake
+from retineye.clinic import archive, failures, intake, pieces, uploads
 from retineye.grading import errors
 
 ROOT = Path(__file__).parents[2]
@@ -39,6 +39,8 @@ def test_no_other_file_reads_a_setting_that_is_not_documented() -> None:
 def test_every_error_code_is_documented_and_every_documented_code_is_raised() -> None:
     codes = {one.code for one in subclasses(errors.GradingError)}  # type: ignore[attr-defined]
     codes |= {one.code for one in subclasses(intake.IntakeError) if isinstance(getattr(one, "code", None), str)}
+    codes |= {one.code for one in subclasses(uploads.UploadError) - {pieces.NotTaken}}  # type: ignore[attr-defined]
+    codes |= {one.code for one in subclasses(archive.ArchiveError)} | {"archive_empty"}  # type: ignore[attr-defined]
     codes |= set(failures.FAILURES)
     checks = (ROOT / "src" / "retineye" / "clinic" / "checks.py").read_text(encoding="utf-8")
     codes |= set(re.findall(r'id="(retineye\.\w+)"', checks))

@@ -2,8 +2,14 @@
 
 IntakeError
 ├── Unreadable               the bytes are no picture that can be graded
+├── HoldsSeveral             the file holds several photographs, which are taken one by one
 ├── SameForOtherEye          the same bytes are there already, as the other eye
-├── KnownUnderOtherPatient   the same bytes belong to another patient: a person decides
+├── ExamClosed               the exam takes no more photographs
+├── Asks                     a person decides, and brings the photograph again with the answer
+│   ├── KnownUnderOtherPatient   the same bytes belong to another patient
+│   ├── NamesOtherPatient        the file names another patient
+│   ├── SaysOtherEye             the file says that it shows the other eye
+│   └── OddDate                  it can hardly have been taken when the file says
 └── StorageFailed            the store does not take the file; nothing is left behind
 
 Files come before rows: a file without a row is harmless and swept, a row without its file can not arise.
@@ -12,27 +18,39 @@ Files come before rows: a file without a row is harmless and swept, a row withou
 import hashlib
 import os
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import date, datetime
+from enum import StrEnum
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from django.conf import settings
 from django.core.files import File
 from django.core.files.storage import default_storage
 from django.db import IntegrityError, transaction
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from retineye.accounts import audit
 from retineye.accounts.models import User
 from retineye.accounts.policy import Right, require
 from retineye.clinic import queue, standing
 from retineye.clinic.access import exams_for, photographs_for
+from retineye.clinic.capture import Said, doubt_about, names_another, said_by
+from retineye.clinic.closed import Closed, refuse_if_closed, refuse_if_signed
 from retineye.clinic.grade import limits
 from retineye.clinic.models import Exam, Eye, Field, Photograph
 from retineye.clinic.models.exam import original_place
+from retineye.clinic.settings import settings_of, zone_of
 from retineye.grading.decode import Header, decode, probe
 from retineye.grading.errors import DecodeError, TooLargeError
+
+if TYPE_CHECKING:
+    from django.utils.functional import _StrPromise as StrPromise
 
 _CHUNK = 1024 * 1024
 # Pictures up to this size are decoded at the door, small, to find out whether they break off. Larger ones would cost
@@ -44,7 +62,7 @@ class IntakeError(Exception):
     """The photograph is not taken. `str()` is the sentence, `advice` what to do."""
 
     code: str = "refused"
-    advice: str = ""
+    advice: "str | StrPromise" = ""
 
 
 class Unreadable(IntakeError):
@@ -63,10 +81,84 @@ class SameForOtherEye(IntakeError):
     advice = "Look at which eye it shows, and send the other eye's own photograph."
 
 
-class KnownUnderOtherPatient(IntakeError):
+class HoldsSeveral(IntakeError):
+    """The file holds several photographs, and each has an eye of its own."""
+
+    code = "holds_several"
+    advice = gettext_lazy("Send it by the page of the exam, which takes it apart.")
+
+
+class ExamClosed(IntakeError):
+    """The exam is cancelled or signed."""
+
+    code = "exam_closed"
+
+
+class Question(StrEnum):
+    """What a person may have answered already: go on all the same."""
+
+    OTHER_PATIENT = "other_patient"
+    """Identical bytes under another patient are right."""
+    PATIENT_NAMED = "patient_named"
+    """The file names somebody else, and is this patient's."""
+    OTHER_EYE = "other_eye"
+    """The file is wrong about the eye."""
+    DATE = "date"
+    """The file's day is wrong, or right and meant."""
+
+
+class Asks(IntakeError):
+    """Only a person can say whether this is right; `question` is what to confirm."""
+
+    question: Question
+
+
+class NamesOtherPatient(Asks):
+    """The file names another patient than the exam's. The names are in `said` and not in the message: logs keep it."""
+
+    code = "names_other_patient"
+    question = Question.PATIENT_NAMED
+    advice = gettext_lazy("Compare it with the patient in front of you before you go on.")
+
+    def __init__(self, said: Said) -> None:
+        super().__init__(_("The file names another patient."))
+        self.said = said
+
+
+class SaysOtherEye(Asks):
+    """The file says that it shows the other eye."""
+
+    code = "says_other_eye"
+    question = Question.OTHER_EYE
+    advice = gettext_lazy("Look at the photograph: the optic disc is on the side of the nose.")
+
+    def __init__(self, eye: Eye) -> None:
+        super().__init__(
+            _("The file says that this is the right eye.")
+            if eye is Eye.RIGHT
+            else _("The file says that this is the left eye.")
+        )
+        self.eye = eye
+
+
+class OddDate(Asks):
+    """The photograph can hardly have been taken when the file says."""
+
+    code = "odd_date"
+    question = Question.DATE
+    advice = gettext_lazy("Check that it is today's photograph of this patient, and set the camera's clock.")
+
+    def __init__(self, taken_on: date, doubt: str) -> None:
+        super().__init__(_("The camera says that it was taken on %(day)s.") % {"day": date_format(taken_on, "j M Y")})
+        self.taken_on = taken_on
+        self.doubt = doubt
+
+
+class KnownUnderOtherPatient(Asks):
     """The same file was sent for somebody else: one of the two is the wrong patient."""
 
     code = "known_under_other_patient"
+    question = Question.OTHER_PATIENT
     advice = "Check whose eye it is before you go on."
 
     def __init__(self, photographs: Sequence[Photograph]) -> None:
@@ -102,6 +194,7 @@ class _Arrived:
     sha256: str
     size: int
     header: Header
+    said: Said
 
 
 def receive(
@@ -113,12 +206,14 @@ def receive(
     via: str,
     field: Field = Field.UNKNOWN,
     confirmed_other_patient: bool = False,
+    confirmed: Collection[Question] = (),
 ) -> Received:
     """Take a photograph in: write it to disk while hashing, look at it, keep it, and tell the workers.
 
     1. Write the bytes aside, no more than the limit, and read the header.
     2. Already in this exam? Give that one; as the other eye, refuse. Under another patient? A person decides.
-    3. Move the file into the store, then write the row, the message and the audit in one transaction.
+    3. What the file says of patient, eye and day is held against the exam. Where it does not fit, a person decides.
+    4. Move the file into the store, then write the row, the message and the audit in one transaction.
 
     Parameters
     ----------
@@ -127,7 +222,9 @@ def receive(
     via
         The door: web, api, dicom, folder.
     confirmed_other_patient
-        A person has looked and says that identical bytes under another patient are right.
+        The same as `Question.OTHER_PATIENT` among those confirmed.
+    confirmed
+        What a person has looked at and says is right.
 
     Raises
     ------
@@ -140,31 +237,38 @@ def receive(
     """
     require(by, Right.SEND_PHOTOGRAPH)
     exam = exams_for(by).get(pk=exam.pk)
+    answered = {*confirmed, *([Question.OTHER_PATIENT] if confirmed_other_patient else [])}
     with tempfile.TemporaryDirectory(prefix="photograph-", dir=settings.FILE_UPLOAD_TEMP_DIR) as folder:
         arrived = _write_aside(stream, Path(folder) / "original")
-        known = _known(exam, arrived.sha256, eye, by, confirmed_other_patient)
+        known = _known(exam, arrived.sha256, eye, by, Question.OTHER_PATIENT in answered)
         if known is not None:
             return Received(known, created=False)
+        taken_at = _moment(exam, arrived.said)
+        _ask(exam, arrived.said, eye, taken_at, answered)
         photograph = Photograph(
             exam=exam,
             eye=eye,
-            field=field,
+            field=arrived.said.field if field == Field.UNKNOWN else field,
             sha256=arrived.sha256,
             bytes=arrived.size,
             mime=arrived.header.mime,
             width_px=arrived.header.width_px,
             height_px=arrived.header.height_px,
+            taken_at=taken_at,
+            camera=arrived.said.camera,
             created_by=by,
             via=via,
         )
         photograph.original.name = _keep(arrived.path, original_place(photograph, ""))
     try:
-        _write_row(photograph, by, confirmed_other_patient)
+        _write_row(photograph, by, answered)
     except BaseException as exc:
         _drop(photograph.original.name)
         # The same bytes came twice at one moment, and the other one's row was first.
         first = _known(exam, arrived.sha256, eye, by, True) if isinstance(exc, IntegrityError) else None
         if first is None:
+            if isinstance(exc, Closed):
+                raise ExamClosed(" ".join(exc.messages)) from exc
             raise
         return Received(first, created=False)
     return Received(photograph, created=True)
@@ -189,11 +293,36 @@ def _write_aside(stream: Stream, path: Path) -> _Arrived:
         raise StorageFailed("The photograph could not be stored.") from exc
     try:
         header = probe(data, limits=bounds)
+        said = said_by(data)
+        if said.photographs > 1:
+            raise HoldsSeveral(_("The file holds %(count)d photographs.") % {"count": said.photographs})
         if header.width_px * header.height_px <= _CHECKED_PIXELS:
             decode(data, limits=bounds, reduce_to_px=1)
     except DecodeError as exc:
         raise Unreadable(exc) from exc
-    return _Arrived(path, digest.hexdigest(), size, header)
+    return _Arrived(path, digest.hexdigest(), size, header, said)
+
+
+def _moment(exam: Exam, said: Said) -> datetime | None:
+    if said.taken_at is None or timezone.is_aware(said.taken_at):
+        return said.taken_at
+    # A camera knows no zones: its clock shows the clinic's time.
+    return said.taken_at.replace(tzinfo=zone_of(exam.patient.organisation_id))
+
+
+def _ask(exam: Exam, said: Said, eye: Eye, taken_at: datetime | None, answered: Collection[Question]) -> None:
+    if Question.PATIENT_NAMED not in answered and (said.patient_id or said.patient_name or said.birth_date):
+        numbers = [exam.patient.local_id, *exam.patient.identifiers.values_list("value", flat=True)]
+        if names_another(said, exam.patient, numbers):
+            raise NamesOtherPatient(said)
+    if Question.OTHER_EYE not in answered and said.eye not in (None, eye):
+        raise SaysOtherEye(said.eye)
+    if Question.DATE not in answered and taken_at is not None:
+        clinic, zone = exam.patient.organisation_id, zone_of(exam.patient.organisation_id)
+        taken_on, today = taken_at.astimezone(zone).date(), timezone.localdate(timezone=zone)
+        doubt = doubt_about(taken_on, today, exam.taken_on, settings_of(clinic).capture_warn_days)
+        if doubt:
+            raise OddDate(taken_on, doubt)
 
 
 def _known(exam: Exam, sha256: str, eye: Eye, by: User, confirmed: bool) -> Photograph | None:
@@ -233,15 +362,17 @@ def _drop(place: str) -> None:
         default_storage.delete(place)
 
 
-def _write_row(photograph: Photograph, by: User, confirmed: bool) -> None:
+def _write_row(photograph: Photograph, by: User, answered: Collection[Question]) -> None:
     with transaction.atomic():
         exam = standing.lock(photograph.exam_id)
+        refuse_if_closed(exam)
+        refuse_if_signed(exam)
         photograph.save(force_insert=True)
         queue.enqueue(photograph.pk)
         standing.refresh(exam)
         for action in (
             audit.Action.PHOTOGRAPH_RECEIVED,
-            *([audit.Action.OTHER_PATIENT_CONFIRMED] if confirmed else []),
+            *([audit.Action.OTHER_PATIENT_CONFIRMED] if Question.OTHER_PATIENT in answered else []),
         ):
             audit.record(
                 action,
@@ -249,5 +380,10 @@ def _write_row(photograph: Photograph, by: User, confirmed: bool) -> None:
                 organisation=exam.patient.organisation_id,
                 object_type="photograph",
                 object_id=photograph.pk,
-                detail={"eye": photograph.eye, "via": photograph.via, "sha256": photograph.sha256},
+                detail={
+                    "eye": photograph.eye,
+                    "via": photograph.via,
+                    "sha256": photograph.sha256,
+                    **({"confirmed": "+".join(sorted(answered))} if answered else {}),
+                },
             )

@@ -12,6 +12,7 @@ from django.utils import timezone
 from retineye.clinic import queue
 from retineye.clinic.orphans import remove_orphans
 from retineye.clinic.sweep import sweep
+from retineye.clinic.uploads import expire
 
 log = structlog.get_logger(__name__)
 
@@ -63,5 +64,6 @@ class Worker:
             self._orphans_at = now + self.orphans_every_s
             try:
                 remove_orphans(timezone.now())
+                expire(timezone.now())
             except OSError:
                 log.exception("store_refused", worker=self.name)

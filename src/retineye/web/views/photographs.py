@@ -5,19 +5,16 @@ from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.template.loader import render_to_string
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
 from retineye.accounts.models import User
-from retineye.accounts.policy import Right, allowed
 from retineye.clinic import exams, intake
-from retineye.clinic.access import exams_for, photographs_for, verdicts_for
-from retineye.clinic.failures import failure_text
-from retineye.clinic.models import Eye, Field, Photograph
+from retineye.clinic.access import exams_for, photographs_for
+from retineye.clinic.models import Eye, Field
 from retineye.web import shown
 from retineye.web.forms import FieldForm, UploadForm
-from retineye.web.templatetags.look import born
+from retineye.web.uploading import card_shown, refusal, taken
 
 BAD_FORM = "The photograph did not arrive as it should. Load the page again, and send it once more."
 
@@ -42,10 +39,8 @@ def exam_upload(request: HttpRequest, pk: UUID) -> JsonResponse:
             confirmed_other_patient=asked["confirmed_other_patient"],
         )
     except intake.IntakeError as exc:
-        return _refusal(exc)
-    html = render_to_string("web/_photo_card.html", _to_show(user, received.photograph), request)
-    card_id = shown.card(received.photograph, None).html_id
-    return JsonResponse({"html": html, "id": card_id, "created": received.created}, status=201)
+        return refusal(exc)
+    return taken(request, received)
 
 
 @never_cache
@@ -54,7 +49,7 @@ def photograph_card(request: HttpRequest, pk: UUID) -> HttpResponse:
     """Show a photograph's card if there is something new on it; else only when to ask again."""
     user = cast(User, request.user)
     photograph = get_object_or_404(photographs_for(user), pk=pk)
-    context = _to_show(user, photograph, asked=request.GET.get("asked", ""))
+    context = card_shown(user, photograph, asked=request.GET.get("asked", ""))
     card = cast(shown.Card, context["card"])
     if card.seen == request.GET.get("seen"):
         response = render(request, "web/_poll.html", context)
@@ -102,31 +97,3 @@ def photograph_withdraw(request: HttpRequest, pk: UUID) -> HttpResponse:
     photograph = get_object_or_404(photographs_for(user), pk=pk)
     exams.withdraw(user, photograph)
     return redirect("exam", pk=photograph.exam_id)
-
-
-def _to_show(user: User, photograph: Photograph, *, asked: str = "") -> dict[str, object]:
-    verdict = verdicts_for(user).filter(photograph=photograph).order_by("-attempt").first()
-    return {
-        "card": shown.card(photograph, verdict),
-        "poll": shown.Poll(int(asked) + 1 if asked.isdecimal() else 0),
-        "may_send": allowed(user, Right.SEND_PHOTOGRAPH),
-        "may_regrade": allowed(user, Right.REGRADE),
-    }
-
-
-def _refusal(refused: intake.IntakeError) -> JsonResponse:
-    # What a person reads, and whether the same bytes may be sent again as they are.
-    said: dict[str, object] = {"code": refused.code, "sentence": f"{refused} {refused.advice}".strip()}
-    status = 409
-    if isinstance(refused, intake.Unreadable):
-        failure = failure_text(refused.code)
-        said["sentence"], status = f"{failure.label}. {failure.advice}", 422
-    elif isinstance(refused, intake.StorageFailed):
-        said["again"], status = True, 507
-    elif isinstance(refused, intake.KnownUnderOtherPatient):
-        other = refused.photographs[0].exam.patient
-        said |= {
-            "ask": True,
-            "sentence": f"This very file is stored for another patient: {other.name}, born {born(other)}.",
-        }
-    return JsonResponse(said, status=status)
