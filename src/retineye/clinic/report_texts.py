@@ -29,6 +29,7 @@ ENGLISH = "en"
 MOST_LETTERS = 600
 """The longest sentence that a clinic may put into a report."""
 
+_ISOLATE, _END = "\u2068", "\u2069"
 _BLANK = re.compile(r"\{(\w+)\}")
 
 
@@ -56,8 +57,9 @@ class Texts:
     """Keys that the clinic has put differently."""
 
     def say(self, key: str, **blanks: str) -> str:
-        """Give a sentence with its blanks filled in."""
-        return _BLANK.sub(lambda blank: blanks.get(blank[1], ""), self.sentences[key])
+        """Give a sentence with its blanks filled in; what is filled in keeps its own direction of writing."""
+        first, last = (_ISOLATE, _END) if self.direction == "rtl" else ("", "")
+        return _BLANK.sub(lambda blank: f"{first}{blanks.get(blank[1], '')}{last}", self.sentences[key])
 
     def day(self, when: date) -> str:
         """Write a day out."""

@@ -1,0 +1,91 @@
+"""Turn HTML into PDF bytes. The one file that knows WeasyPrint.
+
+Nothing is fetched: the pages name their fonts and pictures by the schemes ``font:`` and ``picture:``, which are
+answered from memory; every other address is refused.
+"""
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import weasyprint
+from django.template import Context, Engine
+from weasyprint.text.fonts import FontConfiguration
+from weasyprint.urls import FatalURLFetchingError, URLFetcher, URLFetcherResponse
+
+HERE = Path(__file__).parent
+
+# Both tell of each step and each font at the level of news.
+for _name in ("weasyprint.progress", "fontTools"):
+    logging.getLogger(_name).setLevel(logging.WARNING)
+
+_TYPES = {b"\xff\xd8": "image/jpeg", b"\x89P": "image/png"}
+
+
+class _Store(URLFetcher):  # type: ignore[misc]
+    """Answers for fonts and pictures, and for nothing else."""
+
+    def __init__(self, pictures: Mapping[str, bytes]) -> None:
+        super().__init__(allowed_protocols=("font", "picture"))
+        self._pictures = pictures
+
+    def fetch(self, url: str, headers: Any = None) -> URLFetcherResponse:
+        scheme, _colon, name = url.partition(":")
+        if scheme == "font" and name in _fonts():
+            return URLFetcherResponse(url, _fonts()[name], {"Content-Type": "font/ttf"})
+        if scheme == "picture" and name in self._pictures:
+            content = self._pictures[name]
+            return URLFetcherResponse(url, content, {"Content-Type": _TYPES.get(content[:2], "image/png")})
+        raise FatalURLFetchingError(f"A report asks for something that is not its own: {url[:80]}")
+
+
+@cache
+def _fonts() -> Mapping[str, bytes]:
+    return {path.stem: path.read_bytes() for path in sorted((HERE / "fonts").glob("*.ttf"))}
+
+
+@cache
+def _engine() -> Engine:
+    return Engine(dirs=[str(HERE / "templates")], autoescape=True)
+
+
+def html_of(template: str, values: Mapping[str, Any]) -> str:
+    """Fill a template of the reports; whatever people typed is escaped."""
+    return _engine().get_template(template).render(Context(dict(values), use_l10n=False))
+
+
+def pdf_of(html: str, pictures: Mapping[str, bytes] | None = None) -> bytes:
+    """Give the PDF, tagged so that a screen reader can read it."""
+    return _bytes_of(_document(html, pictures or {}))
+
+
+def fit(html_at: Callable[[float], str], sizes_pt: Sequence[float]) -> bytes:
+    """Give the PDF in the first of the sizes in which it takes one page; in the last one if it never does.
+
+    Parameters
+    ----------
+    html_at
+        Gives the HTML for a size of print in points.
+    sizes_pt
+        Sizes to try, the largest first.
+    """
+    low, high = 0, len(sizes_pt) - 1
+    while low < high:
+        middle = (low + high) // 2
+        if len(_document(html_at(sizes_pt[middle]), {}).pages) == 1:
+            high = middle
+        else:
+            low = middle + 1
+    return _bytes_of(_document(html_at(sizes_pt[low]), {}))
+
+
+def _bytes_of(document: Any) -> bytes:
+    content: bytes = document.write_pdf(pdf_variant="pdf/ua-1")
+    return content
+
+
+def _document(html: str, pictures: Mapping[str, bytes]) -> Any:
+    fonts = FontConfiguration()
+    return weasyprint.HTML(string=html, url_fetcher=_Store(pictures)).render(font_config=fonts)
