@@ -39,7 +39,8 @@ class TrainingConfig:
     backbone: str = "tf_efficientnet_lite0"
     """Name of a timm network."""
     weights: str = "imagenet"
-    """`imagenet` (from an installed package), `timm` (timm's own download), `none`, or a checkpoint's path."""
+    """`imagenet` (from an installed package), `timm` (timm's own download), `none`, a checkpoint's path, or the folder
+    of a model pack."""
     head: str = "classes"
     """`classes` (five logits) or `regression` (one number with cut points, as the first RetinEye had)."""
     holdout: float = 0.15

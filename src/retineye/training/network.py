@@ -63,7 +63,7 @@ def build(backbone: str, weights: str, outputs: int = 5, dropout: float = 0.2) -
         state = _packaged(backbone)
         classifier = {"classifier.weight", "classifier.bias"}
         network.backbone.load_state_dict({k: v for k, v in state.items() if k not in classifier}, strict=True)
-    elif weights not in ("none", "timm"):
+    elif weights not in ("none", "timm") and not Path(weights).is_dir():
         path = Path(weights)
         if not path.is_file():
             raise WeightsError(f"The checkpoint {path} is not there.")

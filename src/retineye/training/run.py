@@ -25,6 +25,7 @@ from retineye.grading.preprocess import InputSpec, preprocess
 from retineye.grading.quality import Gradability
 from retineye.grading.retina import find_retina
 from retineye.training import calibration, macula
+from retineye.training.augment import plain
 from retineye.training.config import ConfigError, TrainingConfig
 from retineye.training.data import (
     STRETCHED,
@@ -38,6 +39,7 @@ from retineye.training.data import (
 )
 from retineye.training.evaluate import evaluate, write_folder
 from retineye.training.export import MACULA, ExportError, make_card, to_onnx
+from retineye.training.from_pack import SETTLED_ON, load_pack, settle
 from retineye.training.loop import Trainer
 from retineye.training.macula import risk_of
 from retineye.training.model_card import render
@@ -196,6 +198,11 @@ def fit(
     cv2.setNumThreads(1)
     torch.manual_seed(config.seed)
     network = build(config.backbone, config.weights, 1 if config.head == "regression" else 5, config.dropout)
+    if Path(config.weights).is_dir():
+        load_pack(network, ModelPack.load(config.weights))
+        chosen = np.random.default_rng(config.seed).permutation(material.train)[:SETTLED_ON]
+        spec = InputSpec(config.size_at(0))
+        settle(network, np.stack([plain(np.ascontiguousarray(material.squares[int(i)]), spec) for i in chosen]))
     trainer = Trainer(config, network, InputSpec(config.size_px), folder, on_progress, team)
     trainer.fit(material.squares, material.rows, material.train, material.held, resume=resume)
     return trainer
