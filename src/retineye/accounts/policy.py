@@ -37,6 +37,8 @@ class Right(StrEnum):
     """Put the sentences of the reports into the clinic's own words, and record who reviewed a translation."""
     EXPORT = "export"
     """Take results out of the service."""
+    CONNECT = "connect"
+    """Say which cameras, archives and systems may bring photographs and take results."""
     INVITE = "invite"
     """Invite colleagues and withdraw invitations."""
     READ_AUDIT = "read_audit"
