@@ -77,7 +77,13 @@ def test_a_stranger_from_another_clinic_finds_nothing_behind_any_address(
     if "pk" not in wanted or name == "invitation_withdraw":
         return
     exam = photograph.exam
-    pk = exam.patient_id if name.startswith("patient") or name == "exam_new" else exam.pk if name.startswith("exam") else photograph.pk
+    pk = (
+        exam.patient_id
+        if name.startswith("patient") or name == "exam_new"
+        else exam.pk
+        if name.startswith("exam")
+        else photograph.pk
+    )
     sign_in(client, lake.administrator)
     answers = [client.get(address(name, wanted, pk)), client.post(address(name, wanted, pk), {"field": "macula"})]
     assert {answer.status_code for answer in answers} <= {404, 405}

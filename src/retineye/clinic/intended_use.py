@@ -12,9 +12,6 @@ from retineye.grading.result import Eye
 ADULT_YEARS = 18
 """From this age on the software is meant for a patient."""
 
-URGENT_SYMPTOMS = frozenset({"sudden_loss", "floaters", "curtain", "pain"})
-"""Codes of symptoms with which a patient is seen at once, whatever the photographs show."""
-
 
 @dataclass(frozen=True, slots=True)
 class Circumstances:
@@ -34,11 +31,6 @@ class Circumstances:
     def outside_intended_use(self) -> bool:
         """Say whether a person must read, whatever the network makes of the photographs."""
         return self.under_age or self.pregnant or bool(self.treated_eyes)
-
-    @property
-    def urgent_symptoms(self) -> bool:
-        """Say whether the patient complains of something that can not wait."""
-        return bool(URGENT_SYMPTOMS & set(self.symptoms))
 
     @property
     def override(self) -> bool:

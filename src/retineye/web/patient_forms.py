@@ -160,10 +160,13 @@ class FactsForm(forms.Form):
         widget=forms.RadioSelect(),
     )
     symptoms = forms.MultipleChoiceField(
-        label=_("Complaints today"), required=False, choices=Symptom.choices, widget=forms.CheckboxSelectMultiple()
+        label=_("New complaints of the eyes"),
+        required=False,
+        choices=Symptom.choices,
+        widget=forms.CheckboxSelectMultiple(),
     )
     symptoms_other = forms.CharField(
-        label=_("What else"), max_length=200, required=False, widget=forms.TextInput(attrs=_OFF)
+        label=_("Which one"), max_length=200, required=False, widget=forms.TextInput(attrs=_OFF)
     )
     right_acuity = _acuity(_("Right eye"))
     left_acuity = _acuity(_("Left eye"))

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
+from typing import Any, Final
 
 from django.utils import timezone
 from django.utils.dateformat import format as date_format
@@ -13,10 +13,11 @@ from retineye.accounts.policy import Person, Right, allowed
 from retineye.clinic.acuity import COMMON
 from retineye.clinic.closed import is_signed
 from retineye.clinic.facts import NEVER
-from retineye.clinic.intended_use import URGENT_SYMPTOMS
 from retineye.clinic.models import Exam, Eye, Field, HbA1cUnit, Patient, Photograph, Sex, Symptom, Treatment
 from retineye.clinic.outcome import circumstances_of
 from retineye.web.patient_forms import FactsForm
+
+_OLDEST_MOTHER: Final = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +39,16 @@ def facts_panel(
         "chips": list(_chips(exam)),
         "form": (form or FactsForm.of(exam)) if may_change else None,
         "opened": (exam.facts_at is None if opened is None else opened) and may_change,
-        "ask_pregnant": exam.patient.sex != Sex.MALE,
+        "more_opened": form is not None and bool({"hba1c", "hba1c_on", "last_eye_exam"} & set(form.errors)),
+        "ask_pregnant": _may_be_pregnant(exam),
         "acuities": COMMON,
         "last_exams": [NEVER, *(str(timezone.localdate().year - back) for back in range(4))],
     }
+
+
+def _may_be_pregnant(exam: Exam) -> bool:
+    born = exam.patient.birth_year
+    return exam.patient.sex != Sex.MALE and (not born or exam.taken_on.year - born <= _OLDEST_MOTHER)
 
 
 def _chips(exam: Exam) -> Iterator[Chip]:
@@ -77,7 +84,7 @@ def _consent(exam: Exam) -> Iterator[Chip]:
 def _symptoms(exam: Exam) -> Iterator[Chip]:
     for code in exam.symptoms:
         words = exam.symptoms_other if code == Symptom.OTHER and exam.symptoms_other else Symptom(code).label
-        yield Chip(str(words), "chip-act" if code in URGENT_SYMPTOMS else "chip-doubt")
+        yield Chip(str(words), "chip-act")
     if exam.facts_at and not exam.symptoms:
         yield Chip(_("No complaints"))
 
@@ -88,7 +95,7 @@ def _eyes(exam: Exam) -> Iterator[Chip]:
         written = getattr(exam, f"{eye.value}_acuity")
         if written:
             words = _("%(eye)s sees %(acuity)s") % {"eye": eye.label, "acuity": written}
-            yield Chip(words, "chip-doubt" if eye.value in low else "")
+            yield Chip(words, "chip-act" if eye.value in low else "")
         done = [str(Treatment(code).label).lower() for code in exam.treated.get(eye.value, [])]
         if done:
             yield Chip(_("%(eye)s had %(what)s") % {"eye": eye.label, "what": ", ".join(done)}, "chip-doubt")

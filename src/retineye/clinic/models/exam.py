@@ -74,7 +74,7 @@ class Symptom(models.TextChoices):
     CURTAIN = "curtain", _("A curtain or shadow")
     PAIN = "pain", _("Pain in the eye")
     DISTORTION = "distortion", _("Straight lines look bent")
-    OTHER = "other", _("Something else")
+    OTHER = "other", _("Another new complaint")
 
 
 class Treatment(models.TextChoices):

@@ -26,6 +26,12 @@ def corrections(context: template.Context, exam: Exam) -> dict[str, Any]:
     return {"exam": exam, "corrections": list(corrections_of(exam)), "may_correct": may}
 
 
+@register.inclusion_tag("web/_cancelled.html")
+def cancelled(exam: Exam) -> dict[str, Any]:
+    """Say that an exam was cancelled, and why; nothing where it was not."""
+    return {"exam": exam}
+
+
 @register.filter
 def diabetes(patient: Patient) -> str:
     """Write the kind of diabetes and since when."""

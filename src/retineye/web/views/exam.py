@@ -82,7 +82,7 @@ def _to_show(user: User, found: Exam) -> dict[str, object]:
         "show_eyes": bool(pictures),
         "absences": Absence.choices,
         "most_bytes": settings.RETINEYE_MAX_UPLOAD_BYTES,
-        "may_send": allowed(user, Right.SEND_PHOTOGRAPH),
+        "may_send": allowed(user, Right.SEND_PHOTOGRAPH) and not found.cancelled_at,
         "may_regrade": allowed(user, Right.REGRADE),
         "poll": shown.Poll(),
     }
