@@ -33,7 +33,9 @@ def call_backs_for(user: Person) -> QuerySet[CallBack]:
 
 def told(exam: Exam) -> StoredResult | None:
     """Give the result on the last page that was printed for the patient; None where nothing was."""
-    last = Report.objects.filter(exam=exam, kind=Report.Kind.PATIENT).select_related("result")
+    # What another person was told, before the exam turned out to be this patient's, this patient never heard.
+    printed = Report.objects.filter(exam=exam, kind=Report.Kind.PATIENT).exclude(void_reason="patient_changed")
+    last = printed.select_related("result")
     report = last.order_by("-made_at", "-number").first()
     return report.result if report else None
 

@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 from retineye.accounts import audit
 from retineye.accounts.models import User
 from retineye.accounts.policy import Right, require
-from retineye.clinic import standing
+from retineye.clinic import reports, standing
 from retineye.clinic.access import exams_for, patients_for, photographs_for, records_for
 from retineye.clinic.closed import is_signed, refuse_if_closed
 from retineye.clinic.exams import create_exam
@@ -34,6 +34,7 @@ def to_other_eye(user: User, photograph: Photograph, reason: str) -> None:
         withdrew = _withdraw(user, exam, reason)
         mine.eye = Eye.LEFT if mine.eye == Eye.RIGHT else Eye.RIGHT
         mine.save(update_fields=["eye"])
+        reports.make_void(exam, reports.Void.PHOTOGRAPH_MOVED, user)
         standing.refresh(exam)
         _remember(
             user,
@@ -66,6 +67,7 @@ def to_other_patient(user: User, photograph: Photograph, patient: Patient, reaso
         withdrew = _withdraw(user, exam, reason)
         mine.exam = target
         mine.save(update_fields=["exam"])
+        reports.make_void(exam, reports.Void.PHOTOGRAPH_MOVED, user)
         standing.refresh(exam)
         standing.refresh(target)
         _remember(
@@ -95,6 +97,7 @@ def exam_to_other_patient(user: User, exam: Exam, patient: Patient, reason: str)
         if patient.birth_date and mine.taken_on < patient.birth_date:
             raise ValidationError(_("The patient was born after that day."))
         withdrew = _withdraw(user, mine, reason)
+        reports.make_void(mine, reports.Void.PATIENT_CHANGED, user)
         _give(mine, patient)
         _remember(
             user,
@@ -116,6 +119,7 @@ def cancel_exam(user: User, exam: Exam, reason: str) -> None:
         withdrew = _withdraw(user, mine, reason)
         mine.cancelled_at, mine.cancelled_reason, mine.cancelled_by = timezone.now(), reason, user
         mine.save(update_fields=["cancelled_at", "cancelled_reason", "cancelled_by"])
+        reports.make_void(mine, reports.Void.EXAM_CANCELLED, user)
         standing.refresh(mine)
         _remember(user, Correction.Kind.EXAM_CANCELLED, reason, patient=mine.patient, exam=mine, withdrew=withdrew)
 
@@ -133,6 +137,9 @@ def merge(user: User, kept: Patient, other: Patient, reason: str) -> None:
             raise ValidationError(_("Choose two different patients."))
         stays, goes = sorted(both, key=lambda one: one.pk != kept.pk)
         moved = [_give(exam, stays) for exam in Exam.objects.select_for_update().filter(patient=goes).order_by("pk")]
+        for exam in Exam.objects.filter(pk__in=moved).select_related("patient"):
+            # The name on the paper is the other record's.
+            reports.words_changed(exam, user)
         goes.merged_into = stays
         goes.save(update_fields=["merged_into"])
         _remember(
@@ -161,6 +168,7 @@ def part(user: User, record: Patient, reason: str) -> None:
         moved, withdrew = [], False
         for exam in back:
             withdrew = _withdraw(user, exam, reason, since=merged.at) or withdrew
+            reports.make_void(exam, reports.Void.PATIENT_CHANGED, user)
             moved.append(_give(exam, goes))
         goes.merged_into = None
         goes.save(update_fields=["merged_into"])

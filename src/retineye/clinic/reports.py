@@ -58,6 +58,11 @@ def next_number(exam: Exam) -> int:
     return (Report.objects.filter(exam=exam).aggregate(last=Max("number"))["last"] or 0) + 1
 
 
+def code_of(exam_id: UUID, number: int) -> str:
+    """Give the number as it is printed on a report."""
+    return Report(exam_id=exam_id, number=number).code
+
+
 def keep_report(
     exam: Exam,
     result: StoredResult,

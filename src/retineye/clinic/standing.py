@@ -2,6 +2,7 @@
 
 from uuid import UUID
 
+from retineye.clinic import reports
 from retineye.clinic.models import Exam, Standing
 from retineye.clinic.outcome import outcome_of
 
@@ -19,9 +20,11 @@ def refresh(exam: Exam) -> None:
     if exam.cancelled_at:
         exam.standing, exam.urgency, exam.unsure = Standing.CANCELLED, 0, False
     else:
-        result = outcome_of(exam).patient
+        outcome = outcome_of(exam)
+        result = outcome.patient
         exam.standing = Standing(result.conclusion.value)
         exam.urgency = result.urgency
         # Outside the intended use the network's confidence counts for nothing: a person reads as if it were unsure.
         exam.unsure = result.human_read
+        reports.machine_result_changed(exam, outcome)
     exam.save(update_fields=["standing", "urgency", "unsure"])

@@ -1,4 +1,4 @@
-"""The full report for a clinician: what holds and why, both reads side by side, and every photograph with its heatmap."""
+"""The full report for a clinician: what holds and why, both reads side by side, each photograph with its heatmap."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,6 +17,7 @@ _SEEN = {
     Seen.MISSING: "c_missing",
     Seen.NO_EYE: "c_no_eye",
     Seen.PENDING: "c_pending",
+    Seen.WAITING: "c_not_read",
 }
 _DME = {Dme.SUSPECTED: "c_dme_suspected", Dme.NO_SIGN: "c_dme_no_sign", Dme.CANNOT_JUDGE: "c_dme_cannot_judge"}
 _CONCLUSION = {
@@ -118,7 +119,7 @@ class Words:
 
     def _both(self, text: str, english: str) -> SafeString:
         if self.data.beside and text != english:
-            return format_html('{} <span class="en" lang="en">{}</span>', text, english)
+            return format_html('{} <span class="en" lang="en">\u2066{}\u2069</span>', text, english)
         return format_html("{}", text)
 
     def all(self) -> Mapping[str, SafeString]:
@@ -176,7 +177,8 @@ def _rows(words: Words) -> list[Row]:
     eyes = (data.right, data.left)
 
     def row(key: str, pair: Sequence[SafeString | str], *, strong: bool = False) -> Row:
-        return Row(words.say(key), *(format_html("{}", one) for one in pair), strong=strong)
+        right, left = (format_html("{}", one) for one in pair)
+        return Row(words.say(key), right, left, strong)
 
     unread = words.say("c_not_read")
     rows = [
@@ -188,7 +190,7 @@ def _rows(words: Words) -> list[Row]:
     for key, name in (("c_comment", "comment"), ("c_other_finding", "other_finding")):
         pair = [getattr(eye, name) for eye in eyes]
         if any(pair):
-            rows.append(row(key, pair))
+            rows.append(row(key, [f"\u2068{text}\u2069" if text else "" for text in pair]))
     return rows + _fact_rows(words, row)
 
 

@@ -16,6 +16,8 @@ class Seen(StrEnum):
     MISSING = "missing"
     NO_EYE = "no_eye"
     PENDING = "pending"
+    WAITING = "waiting"
+    """Photographed; nothing is told before a doctor has read, for the clinic keeps the verdicts to itself."""
 
 
 class Dme(StrEnum):

@@ -13,7 +13,7 @@ from retineye.clinic.referral import Conclusion
 from retineye.exchange.report_pdf.content import Dme, EyeSays, ReportData, Seen
 from retineye.exchange.report_pdf.paper import fit, html_of
 
-LARGE_PT: Final = (21.0, 20.0, 19.0, 18.0, 17.5, 17.0, 16.5, 16.0, 15.5, 15.0, 14.5, 14.0, 13.5, 13.0, 12.5, 12.0, 11.5, 11.0, 10.5, 10.0)
+LARGE_PT: Final = tuple(half / 2 for half in range(42, 19, -1))
 """Sizes of the print, the largest that fits on the page is taken."""
 
 _BY_COMPLAINT: Final = {"symptoms_at_once": "why_symptoms", "low_acuity_at_once": "why_acuity"}
@@ -105,8 +105,10 @@ def _what_to_do(said: Said) -> Part:
         rest += [said.line(note) for note in ("pregnant", "in_care") if note in advice.notes]
     elif "pregnant" in advice.notes:
         rest.append(said.line("pregnant"))
-    pressing = advice.at_once or advice.urgent
-    return Part("act", "act-now" if pressing and heading else "act", heading, tuple(rest))
+    pressing, complaint = advice.at_once or advice.urgent, advice.rule in _BY_COMPLAINT
+    return Part(
+        "act", "act-now" if complaint or (pressing and not said.data.provisional) else "act", heading, tuple(rest)
+    )
 
 
 def _advised(said: Said) -> list[Line]:
@@ -145,6 +147,7 @@ def eye_keys(eye: EyeSays, *, final: bool) -> tuple[str, ...]:
         Seen.NO_EYE: "found_no_eye",
         Seen.PENDING: "seen_pending",
         Seen.UNSURE: "seen_unsure",
+        Seen.WAITING: "seen_waiting",
     }
     suspected = eye.dme is Dme.SUSPECTED
     if eye.seen is not Seen.GRADED or eye.grade is None:
