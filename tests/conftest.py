@@ -21,6 +21,14 @@ GUARDS = [
     Guard("clinic_verdict", deletable=True),
     Guard("clinic_storedresult", deletable=True),
     Guard("clinic_correction", deletable=True),
+    Guard("clinic_review", deletable=True),
+    Guard("clinic_addendum", deletable=True),
+    Guard(
+        "clinic_signature",
+        deletable=True,
+        fixed=("id", "exam_id", "review_id", "signed_by_id", "signed_at", "how"),
+        closed_by="withdrawn_at",
+    ),
 ]
 
 DATABASE_FIXTURES = {"db", "transactional_db", "live_server"}

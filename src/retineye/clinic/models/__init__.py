@@ -8,6 +8,8 @@ from retineye.clinic.models.exam import (
     Field,
     HbA1cUnit,
     Photograph,
+    ReadState,
+    SecondRead,
     Standing,
     State,
     Symptom,
@@ -16,31 +18,42 @@ from retineye.clinic.models.exam import (
 from retineye.clinic.models.exchange import Arrival, Delivery, Destination, Sender
 from retineye.clinic.models.patient import DiabetesType, Patient, PatientIdentifier, Sex, search_key
 from retineye.clinic.models.report import CallBack, CallBackTry, ClinicText, Report, StoredResult, TextReview
+from retineye.clinic.models.review import Addendum, Change, Dme, Feature, Quality, Review, SavedFilter, Signature
 from retineye.clinic.models.settings import ClinicSettings
 from retineye.clinic.models.upload import Upload
 from retineye.clinic.models.verdict import Verdict
 
 __all__ = [
     "Absence",
+    "Addendum",
     "Arrival",
     "CallBack",
     "CallBackTry",
+    "Change",
     "ClinicSettings",
     "ClinicText",
     "Correction",
     "Delivery",
     "Destination",
     "DiabetesType",
+    "Dme",
     "Exam",
     "Eye",
+    "Feature",
     "Field",
     "HbA1cUnit",
     "Patient",
     "PatientIdentifier",
     "Photograph",
+    "Quality",
+    "ReadState",
     "Report",
+    "Review",
+    "SavedFilter",
+    "SecondRead",
     "Sender",
     "Sex",
+    "Signature",
     "Standing",
     "State",
     "StoredResult",

@@ -66,6 +66,25 @@ class Standing(models.TextChoices):
     CANCELLED = "cancelled", "Cancelled"
 
 
+class ReadState(models.TextChoices):
+    """What an exam asks of doctors; kept on the exam so that lists need no arithmetic."""
+
+    NOT_YET = "not_yet", _("Nothing to read yet")
+    UNREAD = "unread", _("To be read")
+    SECOND = "second", _("Waits for a second read")
+    ARBITRATION = "arbitration", _("Two reads differ")
+    READ = "read", _("Read, not signed")
+    SIGNED = "signed", _("Signed")
+
+
+class SecondRead(models.TextChoices):
+    """Why an exam is read twice."""
+
+    NO = "", _("No")
+    SHARE = "share", _("The clinic has a share of its exams read twice")
+    ASKED = "asked", _("A reader asked for it")
+
+
 class Symptom(models.TextChoices):
     """What the patient complains of today."""
 
@@ -95,6 +114,16 @@ class HbA1cUnit(models.TextChoices):
 def today() -> date:
     """Give the date where the clinic is."""
     return timezone.localdate()
+
+
+class ClinicField(models.UUIDField[uuid.UUID, uuid.UUID]):
+    """A column that follows the patient's organisation, however the row is written: lists of a clinic need no join."""
+
+    def pre_save(self, model_instance: models.Model, add: bool) -> uuid.UUID:
+        """Take the patient's organisation at the moment of writing."""
+        key: uuid.UUID = model_instance.patient.organisation_id  # type: ignore[attr-defined]
+        setattr(model_instance, self.attname, key)
+        return key
 
 
 class Exam(models.Model):
@@ -138,6 +167,21 @@ class Exam(models.Model):
     standing = models.CharField(max_length=12, choices=Standing.choices, default=Standing.EMPTY, editable=False)
     urgency = models.PositiveSmallIntegerField(default=0, editable=False, help_text="0 none to 5 within a month.")
     unsure = models.BooleanField(default=False, editable=False)
+    clinic_id = ClinicField(null=True, editable=False, help_text="The patient's organisation, for lists.")
+    read_state = models.CharField(max_length=11, choices=ReadState.choices, default=ReadState.NOT_YET, editable=False)
+    right_grade = models.PositiveSmallIntegerField(null=True, editable=False, help_text="As known now, for lists.")
+    left_grade = models.PositiveSmallIntegerField(null=True, editable=False, help_text="As known now, for lists.")
+    dme_suspected = models.BooleanField(default=False, editable=False, help_text="Of either eye, for lists.")
+    ungradable = models.BooleanField(default=False, editable=False, help_text="An eye is not readable, for lists.")
+    second_read = models.CharField(max_length=5, choices=SecondRead.choices, blank=True, editable=False)
+    first_reader = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+", editable=False
+    )
+    assigned_to = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+", editable=False
+    )
+    signed_at = models.DateTimeField(null=True, editable=False, help_text="While a signature stands.")
+    escalated_at = models.DateTimeField(null=True, editable=False, help_text="When it had waited too long unread.")
     guideline = models.CharField(
         max_length=40, default="ico-2017-high", help_text="Key of the referral table that this exam is read by."
     )
@@ -147,7 +191,26 @@ class Exam(models.Model):
     class Meta:
         indexes = (
             models.Index(fields=["patient", "-taken_on"], name="exam_history"),
-            models.Index(fields=["standing", "-urgency", "created_at"], name="exam_worklist"),
+            models.Index(
+                fields=[
+                    "clinic_id",
+                    "-urgency",
+                    "created_at",
+                    "id",
+                    "read_state",
+                    "standing",
+                    "unsure",
+                    "ungradable",
+                    "right_grade",
+                    "left_grade",
+                    "taken_on",
+                    "assigned_to",
+                    "first_reader",
+                    "escalated_at",
+                ],
+                name="exam_desk",
+            ),
+            models.Index(fields=["clinic_id", "-created_at", "-id"], name="exam_newest"),
         )
 
     def __str__(self) -> str:
