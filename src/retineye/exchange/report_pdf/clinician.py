@@ -9,7 +9,7 @@ from django.utils.safestring import SafeString
 
 from retineye.clinic.referral import Conclusion
 from retineye.exchange.report_pdf.content import Dme, EyeSays, Picture, ReportData, Seen
-from retineye.exchange.report_pdf.paper import html_of, pdf_of
+from retineye.exchange.report_pdf.paper import css_of, html_of, pdf_of
 
 _SEEN = {
     Seen.UNSURE: "c_unsure",
@@ -28,6 +28,7 @@ _CONCLUSION = {
     Conclusion.HUMAN_READ: "c_human_read",
     Conclusion.PENDING: "c_pending",
 }
+_COLOURS = ("#4d9a83", "#8f8931", "#b37719", "#a34d10", "#871d30")
 _FIELDS = {"macula": "c_macula_centred", "disc": "c_disc_centred"}
 
 
@@ -38,8 +39,8 @@ class Bar:
     name: SafeString
     percent: str
     width: str
-    """Of the bar, in percent as CSS takes it."""
-    grade: int
+    """Of the bar, 0-100."""
+    colour: str
     top: bool
 
 
@@ -93,7 +94,7 @@ def clinician_report(data: ReportData) -> bytes:
         "report": words.day("c_report", data.made_on, number=data.number),
         "exam_day": words.written(data.taken_on),
     }
-    return pdf_of(html_of("clinician.html", shown), pictures)
+    return pdf_of(html_of("clinician.html", shown), css_of("clinician.css"), pictures)
 
 
 class Words:
@@ -247,7 +248,7 @@ def _shot(words: Words, number: int, picture: Picture) -> Shot:
         says=(_finding(words, eye.seen, eye.grade, eye.dme),),
         chips=tuple(words.say(key) for key, holds in wanted if holds),
         bars=tuple(
-            Bar(words.say(f"c_grade_{grade}"), _percent(one), f"{100 * one:.1f}", grade, top=one == tallest)
+            Bar(words.say(f"c_grade_{grade}"), _percent(one), f"{100 * one:.1f}", _COLOURS[grade], top=one == tallest)
             for grade, one in enumerate(picture.probabilities)
         ),
         reasons=", ".join(picture.reasons),

@@ -5,7 +5,7 @@ answered from memory; every other address is refused.
 """
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -56,29 +56,38 @@ def html_of(template: str, values: Mapping[str, Any]) -> str:
     return _engine().get_template(template).render(Context(dict(values), use_l10n=False))
 
 
-def pdf_of(html: str, pictures: Mapping[str, bytes] | None = None) -> bytes:
+def css_of(name: str) -> str:
+    """Give a style sheet of the reports, with the fonts and colours that all of them share."""
+    return "".join((HERE / "templates" / part).read_text(encoding="utf-8") for part in ("fonts.css", name))
+
+
+def pdf_of(html: str, css: str, pictures: Mapping[str, bytes] | None = None) -> bytes:
     """Give the PDF, tagged so that a screen reader can read it."""
-    return _bytes_of(_document(html, pictures or {}))
+    return _bytes_of(_document(html, css, pictures or {}))
 
 
-def fit(html_at: Callable[[float], str], sizes_pt: Sequence[float]) -> bytes:
+def fit(html: str, css: str, sizes_pt: Sequence[float]) -> bytes:
     """Give the PDF in the first of the sizes in which it takes one page; in the last one if it never does.
 
     Parameters
     ----------
-    html_at
-        Gives the HTML for a size of print in points.
     sizes_pt
-        Sizes to try, the largest first.
+        Sizes of the print in points to try, the largest first.
     """
+
+    def set_in(size_pt: float) -> Any:
+        return _document(html, f"{css}html {{ font-size: {size_pt}pt }}", {})
+
     low, high = 0, len(sizes_pt) - 1
+    fitting = None
     while low < high:
         middle = (low + high) // 2
-        if len(_document(html_at(sizes_pt[middle]), {}).pages) == 1:
-            high = middle
+        document = set_in(sizes_pt[middle])
+        if len(document.pages) == 1:
+            high, fitting = middle, document
         else:
             low = middle + 1
-    return _bytes_of(_document(html_at(sizes_pt[low]), {}))
+    return _bytes_of(fitting if fitting is not None else set_in(sizes_pt[low]))
 
 
 def _bytes_of(document: Any) -> bytes:
@@ -86,6 +95,8 @@ def _bytes_of(document: Any) -> bytes:
     return content
 
 
-def _document(html: str, pictures: Mapping[str, bytes]) -> Any:
+def _document(html: str, css: str, pictures: Mapping[str, bytes]) -> Any:
     fonts = FontConfiguration()
-    return weasyprint.HTML(string=html, url_fetcher=_Store(pictures)).render(font_config=fonts)
+    store = _Store(pictures)
+    sheet = weasyprint.CSS(string=css, url_fetcher=store, font_config=fonts)
+    return weasyprint.HTML(string=html, url_fetcher=store).render(stylesheets=[sheet], font_config=fonts)

@@ -11,7 +11,7 @@ from typing import Final
 
 from retineye.clinic.referral import Conclusion
 from retineye.exchange.report_pdf.content import Dme, EyeSays, ReportData, Seen
-from retineye.exchange.report_pdf.paper import fit, html_of
+from retineye.exchange.report_pdf.paper import css_of, fit, html_of
 
 LARGE_PT: Final = tuple(half / 2 for half in range(42, 19, -1))
 """Sizes of the print, the largest that fits on the page is taken."""
@@ -52,7 +52,7 @@ def patient_page(data: ReportData) -> bytes:
         "said": said.frame(),
         "parts": [part for part in _parts(said) if part is not None],
     }
-    return fit(lambda size_pt: html_of("patient.html", {**shown, "size_pt": size_pt}), LARGE_PT)
+    return fit(html_of("patient.html", shown), css_of("patient.css"), LARGE_PT)
 
 
 class Said:

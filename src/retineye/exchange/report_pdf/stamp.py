@@ -4,7 +4,7 @@ from io import BytesIO
 
 from pypdf import PdfReader, PdfWriter
 
-from retineye.exchange.report_pdf.paper import html_of, pdf_of
+from retineye.exchange.report_pdf.paper import css_of, html_of, pdf_of
 
 
 def stamp(pdf: bytes, word: str, english: str, language: str) -> bytes:
@@ -16,7 +16,7 @@ def stamp(pdf: bytes, word: str, english: str, language: str) -> bytes:
         In the report's language, such as SUPERSEDED.
     """
     shown = {"word": word, "english": "" if english == word else english, "language": language}
-    mark = PdfReader(BytesIO(pdf_of(html_of("stamp.html", shown)))).pages[0]
+    mark = PdfReader(BytesIO(pdf_of(html_of("stamp.html", shown), css_of("stamp.css")))).pages[0]
     writer = PdfWriter(clone_from=BytesIO(pdf))
     for page in writer.pages:
         page.merge_page(mark)
