@@ -1,6 +1,6 @@
 """Every model can be written in each of Django's ways, and its key is made by us and never guessed."""
 
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
@@ -25,6 +25,7 @@ from retineye.clinic.models import (
     ClinicSettings,
     ClinicText,
     Correction,
+    EarlierRecord,
     Exam,
     Patient,
     PatientIdentifier,
@@ -81,6 +82,7 @@ def fields_for(model: type[models.Model], hill: Clinic, number: int) -> dict[str
         Patient: lambda: {"organisation": hill.organisation, "name": "Ana Ruiz"},
         PatientIdentifier: lambda: {"patient": exam.patient, "value": f"{number}"},
         ClinicSettings: lambda: {"organisation": Organisation.objects.create(name="Third Clinic")},
+        EarlierRecord: lambda: {"patient": exam.patient, "source": "RetinEye 1", "happened_on": date(2021, 5, 4)},
         Correction: lambda: {"kind": "exam_cancelled", "reason": "Wrong day", "patient": exam.patient, "exam": exam},
         Exam: lambda: {"patient": exam.patient},
         Photograph: lambda: photograph,

@@ -75,6 +75,7 @@ class Action(StrEnum):
     DELIVERED = "delivered"
     DELIVERY_FAILED = "delivery_failed"
     EXPORTED = "exported"
+    IMPORTED = "imported"
     AUDIT_READ = "audit_read"
 
 

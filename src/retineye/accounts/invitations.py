@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from retineye.accounts import audit
 from retineye.accounts.links import LinkError, new_token, token_hash
-from retineye.accounts.models import Invitation, Membership, Role, User
+from retineye.accounts.models import Invitation, Membership, Organisation, Role, User
 from retineye.accounts.policy import Right, require
 
 _GONE = "This invitation has been used or withdrawn, or is too old. Ask your administrator for a new one."
@@ -46,7 +46,13 @@ def invite(by: User, *, email: str, role: Role) -> tuple[Invitation, str]:
         If the e-mail address has an account.
     """
     require(by, Right.INVITE)
-    organisation = by.membership.organisation
+    return open_invitation(by.membership.organisation, email=email, role=role, by=by)
+
+
+def open_invitation(
+    organisation: Organisation, *, email: str, role: Role, by: User | None = None
+) -> tuple[Invitation, str]:
+    """Invite somebody to a clinic, as whoever runs the server may; see `invite`."""
     email = User.objects.normalize_email(email).lower()
     if User.objects.filter(email__iexact=email).exists():
         raise AlreadyHereError("Somebody with this e-mail address has an account already.")
@@ -123,7 +129,7 @@ def accept(token: str, *, full_name: str, password: str) -> User:
     return user
 
 
-def _remember(action: audit.Action, actor: User, invitation: Invitation) -> None:
+def _remember(action: audit.Action, actor: User | None, invitation: Invitation) -> None:
     audit.record(
         action,
         actor=actor,

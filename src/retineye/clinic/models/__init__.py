@@ -1,6 +1,7 @@
 """Patients, exams, photographs, verdicts, and what a clinic has decided."""
 
 from retineye.clinic.models.correction import Correction
+from retineye.clinic.models.earlier import EarlierRecord
 from retineye.clinic.models.exam import (
     Absence,
     Exam,
@@ -37,6 +38,7 @@ __all__ = [
     "Destination",
     "DiabetesType",
     "Dme",
+    "EarlierRecord",
     "Exam",
     "Eye",
     "Feature",
