@@ -180,7 +180,10 @@ def test_the_lack_of_a_photograph_gets_a_reason_and_the_patient_is_sent_on(nurse
     nurse.post(reverse("exam_absence", args=[exam.pk]), {"eye": "left", "absence": "cataract"})
     html = page(nurse, exam)
     assert "Refer for examination" in html
-    assert "selected>Dense cataract" in html
+    assert "This eye is closed: Dense cataract." in html
+    assert "Choose photographs of the left eye" not in html
+    nurse.post(reverse("exam_absence", args=[exam.pk]), {"eye": "left", "absence": ""})
+    assert "Choose photographs of the left eye" in page(nurse, exam)
 
 
 def test_a_second_exam_leaves_the_first_one_as_it_was(nurse: Client, hill: Clinic) -> None:

@@ -67,6 +67,18 @@ def set_absence(user: User, exam: Exam, eye: Eye, absence: Absence | None) -> No
         _remember(audit.Action.EXAM_CHANGED, user, mine, eye=eye.value, absence=value)
 
 
+def set_dilated(user: User, exam: Exam, eye: Eye, dilated: bool) -> None:
+    """Record whether the pupil of an eye is dilated for the photographs."""
+    require(user, Right.SEND_PHOTOGRAPH)
+    with transaction.atomic():
+        mine = standing.lock(exams_for(user).get(pk=exam.pk).pk)
+        refuse_if_closed(mine)
+        refuse_if_signed(mine)
+        setattr(mine, f"{eye.value}_dilated", dilated)
+        mine.save(update_fields=[f"{eye.value}_dilated"])
+        _remember(audit.Action.EXAM_CHANGED, user, mine, eye=eye.value, dilated=str(dilated).lower())
+
+
 def set_field(user: User, photograph: Photograph, field: Field) -> None:
     """Record what the camera was centred on."""
     with transaction.atomic():

@@ -62,6 +62,12 @@ class FieldForm(forms.Form):
     field = forms.ChoiceField(choices=Field.choices)
 
 
+class EyeForm(forms.Form):
+    """One of the eyes."""
+
+    eye = forms.ChoiceField(choices=Eye.choices)
+
+
 class AbsenceForm(forms.Form):
     """Why an eye has no photograph; no reason takes it back."""
 

@@ -6,10 +6,10 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from retineye.clinic.eye import EyeResult, EyeStatus
+from retineye.clinic.eye import TRIES, EyeResult, EyeStatus
 from retineye.clinic.failures import failure_text
 from retineye.clinic.guidelines import FINDING_OF, Finding
-from retineye.clinic.models import Exam, Eye, Field, Photograph, State, Verdict
+from retineye.clinic.models import Absence, Exam, Eye, Field, Photograph, State, Verdict
 from retineye.clinic.outcome import Outcome, Pictured
 from retineye.clinic.referral import Conclusion, PatientResult
 from retineye.grading.result import GRADE_NAMES, REASONS, Grade, Reason
@@ -142,24 +142,39 @@ class Lane:
     result: EyeResult
     cards: tuple[Card, ...]
     absence: str
+    dilated: bool = False
 
     @property
     def ask_absence(self) -> bool:
         """Say whether a reason for the lack of a good photograph is worth asking for."""
         return bool(self.absence) or not (self.result.readable or self.result.status is EyeStatus.PENDING)
 
+    @property
+    def why_closed(self) -> str:
+        """Say why nobody asks for a photograph of the eye any more; empty while somebody does."""
+        return str(Absence(self.absence).label) if self.absence else ""
+
+    @property
+    def coach(self) -> str:
+        """Say what helps now: retake, dilate or close; empty where the last photograph will do, or is on its way."""
+        if self.absence or self.result.readable or self.result.status is EyeStatus.PENDING or not self.result.tries:
+            return ""
+        if self.result.tries < TRIES:
+            return "retake"
+        return "close" if self.dilated else "dilate"
+
 
 def lanes(exam: Exam, outcome: Outcome, pictures: Iterable[Pictured]) -> tuple[Lane, Lane]:
     """Give the two lanes, the patient's right eye first: it is on the left, as the clinician faces the patient."""
     pictures = sorted(pictures, key=lambda one: one.photograph.created_at, reverse=True)
 
-    def lane(eye: Eye, result: EyeResult, absence: str) -> Lane:
+    def lane(eye: Eye, result: EyeResult, absence: str, dilated: bool | None) -> Lane:
         mine = tuple(card(one.photograph, one.verdict) for one in pictures if one.photograph.eye == eye)
-        return Lane(eye.value, eye.label, result, mine, absence)
+        return Lane(eye.value, eye.label, result, mine, absence, bool(dilated))
 
     return (
-        lane(Eye.RIGHT, outcome.right, exam.right_absence),
-        lane(Eye.LEFT, outcome.left, exam.left_absence),
+        lane(Eye.RIGHT, outcome.right, exam.right_absence, exam.right_dilated),
+        lane(Eye.LEFT, outcome.left, exam.left_absence, exam.left_dilated),
     )
 
 

@@ -2,11 +2,26 @@
 
 from django.urls import path
 
-from retineye.web.views import audit, corrections, exam, facts, home, join, patients, photographs, pictures, uploads, worklist
+from retineye.web.views import (
+    audit,
+    corrections,
+    exam,
+    facts,
+    home,
+    join,
+    line,
+    patients,
+    photographs,
+    pictures,
+    uploads,
+    worklist,
+)
 
 urlpatterns = [
     path("", home.home, name="home"),
     path("about/", home.about, name="about"),
+    path("offline/", line.offline, name="offline"),
+    path("sw.js", line.service_worker, name="service_worker"),
     path("health/", home.health, name="health"),
     path("setup/<str:token>/", join.first_run, name="first_run"),
     path("join/<str:token>/", join.join, name="join"),
@@ -26,6 +41,7 @@ urlpatterns = [
     path("exams/<uuid:pk>/facts/", facts.exam_facts, name="exam_facts"),
     path("exams/<uuid:pk>/correct/", corrections.exam_correct, name="exam_correct"),
     path("exams/<uuid:pk>/absence/", exam.exam_absence, name="exam_absence"),
+    path("exams/<uuid:pk>/dilated/", exam.exam_dilated, name="exam_dilated"),
     path("exams/<uuid:pk>/photographs/", photographs.exam_upload, name="exam_upload"),
     path("exams/<uuid:pk>/uploads/", uploads.upload_new, name="upload_new"),
     path("uploads/<uuid:pk>/", uploads.upload, name="upload"),

@@ -8,6 +8,7 @@ from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
@@ -18,8 +19,10 @@ from retineye.clinic import exams
 from retineye.clinic.access import exams_for, patients_for
 from retineye.clinic.models import Absence, Exam, Eye
 from retineye.clinic.outcome import outcome, pictured
+from retineye.clinic.pieces import pieces_of
 from retineye.web import shown
-from retineye.web.forms import AbsenceForm, ExamForm
+from retineye.web.forms import AbsenceForm, ExamForm, EyeForm
+from retineye.web.uploading import piece_shown
 
 
 @require_POST
@@ -49,7 +52,12 @@ def exam(request: HttpRequest, pk: UUID) -> HttpResponse:
         object_type="exam",
         object_id=found.pk,
     )
-    return render(request, "web/exam.html", _to_show(user, found))
+    waiting = [piece_shown(piece) for piece in pieces_of(user, found)]
+    # All uploads lie under one address; the script adds the id.
+    uploads_at = reverse("upload", args=[found.pk]).removesuffix(f"{found.pk}/")
+    return render(
+        request, "web/exam.html", _to_show(user, found) | {"pieces": waiting, "uploads_at": uploads_at, "whole": True}
+    )
 
 
 @never_cache
@@ -69,6 +77,17 @@ def exam_absence(request: HttpRequest, pk: UUID) -> HttpResponse:
     if form.is_valid():
         absence = form.cleaned_data["absence"]
         exams.set_absence(user, found, Eye(form.cleaned_data["eye"]), Absence(absence) if absence else None)
+    return redirect("exam", pk=pk)
+
+
+@require_POST
+def exam_dilated(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """Record that the pupil of an eye is dilated now."""
+    user = cast(User, request.user)
+    found = get_object_or_404(exams_for(user), pk=pk)
+    form = EyeForm(request.POST)
+    if form.is_valid():
+        exams.set_dilated(user, found, Eye(form.cleaned_data["eye"]), True)
     return redirect("exam", pk=pk)
 
 
