@@ -180,6 +180,30 @@ def learn_gate(
 
 
 @app.command()
+def learn_side(
+    table: Annotated[Path, typer.Argument(metavar="PHOTOS.CSV", help="Photographs; the column laterality tells some.")],
+    out: Annotated[Path, typer.Option(metavar="FILE", dir_okay=False, help="Write the weights here, evidence beside.")],
+    squares: Annotated[
+        Path, typer.Option(metavar="DIR", file_okay=False, help="Keep prepared photographs here between runs.")
+    ] = Path("runs/squares"),
+) -> None:
+    """Learn to tell a right eye from a left one by where the optic disc lies."""
+    try:
+        from retineye.training.photographs import PhotographsError
+        from retineye.training.side import learn_side as run
+    except ImportError as exc:
+        typer.echo(f"Training is not installed ({exc.name}): see docs/training.md.", err=True)
+        raise typer.Exit(EXIT_USAGE) from exc
+    try:
+        learned = run(table, out, squares, say=lambda line: typer.echo(line, err=True))
+    except PhotographsError as exc:
+        typer.echo(f"Error: {exc}", err=True)
+        raise typer.Exit(EXIT_USAGE) from exc
+    for name, part in learned.evidence["sets"].items():
+        typer.echo(f"{name}: right {part['right']}, sure {part['sure']}, right when sure {part['right_when_sure']}")
+
+
+@app.command()
 def serve(
     host: Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 for every network.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port to listen on.")] = 8000,
@@ -196,6 +220,21 @@ def serve(
 def work() -> None:
     """Take photographs from the queue and grade them, until SIGTERM; exit 3 where no pack can be trusted."""
     _manage("work")
+
+
+@app.command()
+def listen_dicom(
+    host: Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 for every network.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port to listen on.")] = 11112,
+) -> None:
+    """Take photographs from cameras by DICOM and give them the worklist, until SIGTERM."""
+    _django()
+    try:
+        from retineye.exchange.dicom_in.command import run
+    except ImportError as exc:
+        typer.echo(f"DICOM is not installed ({exc.name}). Install retineye[dicom].", err=True)
+        raise typer.Exit(EXIT_USAGE) from exc
+    run(host, port)
 
 
 @app.command(add_help_option=False, context_settings={"allow_extra_args": True, "ignore_unknown_options": True})

@@ -38,6 +38,12 @@ RETINEYE_LEASE_S = read.number("RETINEYE_LEASE_S", 30, least=2, most=3600)
 RETINEYE_ALLOW_TEST_PACK = DEBUG
 RETINEYE_THREADS = read.number("RETINEYE_THREADS", 2, least=1, most=64)
 
+# --- what is spoken with cameras, archives and hospital systems
+RETINEYE_DICOM_AE_TITLE = read.text("RETINEYE_DICOM_AE_TITLE", "RETINEYE")
+RETINEYE_DICOM_CERTIFICATE = read.text("RETINEYE_DICOM_CERTIFICATE")
+RETINEYE_DICOM_KEY = read.text("RETINEYE_DICOM_KEY")
+RETINEYE_DICOM_AUTHORITIES = read.text("RETINEYE_DICOM_AUTHORITIES")
+
 # --- who may ask, and over what
 OWN_SECRET_FILE = DATA_DIR / "secret-key"
 SECRET_KEY = read.secret("RETINEYE_SECRET_KEY", OWN_SECRET_FILE)
