@@ -3,7 +3,7 @@
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 
-from retineye.clinic.models import Exam
+from retineye.clinic.models import Exam, Signature
 
 
 class Closed(ValidationError):
@@ -40,4 +40,4 @@ def refuse_if_signed(exam: Exam) -> None:
 
 def is_signed(exam: Exam) -> bool:
     """Say whether a signature stands under the exam."""
-    return False
+    return Signature.objects.filter(exam=exam, withdrawn_at=None).exists()
