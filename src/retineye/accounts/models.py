@@ -164,3 +164,45 @@ class AuditSeal(models.Model):
 
     def __str__(self) -> str:
         return f"{self.block_id}:{self.position}"
+
+
+class ApiToken(models.Model):
+    """What a program shows in a person's name. Only the hash of it is kept; it never does more than its person."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="api_tokens")
+    name = models.CharField(max_length=100)
+    prefix = models.CharField(max_length=12, help_text="Its first letters, by which its person knows it again.")
+    token_hash = models.CharField(max_length=64, unique=True, editable=False)
+    scopes = models.JSONField(default=list, help_text="Codes of `tokens.Scope`.")
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    expires_at = models.DateTimeField()
+    last_used_at = models.DateTimeField(null=True, editable=False)
+    revoked_at = models.DateTimeField(null=True, editable=False)
+    minute = models.PositiveIntegerField(default=0, editable=False, help_text="The minute that `calls` counts in.")
+    calls = models.PositiveIntegerField(default=0, editable=False)
+
+    class Meta:
+        indexes = (models.Index(fields=["user", "-created_at"], name="api_token_list"),)
+
+    def __str__(self) -> str:
+        return f"token {self.prefix}"
+
+
+class StoredAnswer(models.Model):
+    """What the API answered to a request with an idempotency key, to be answered again for a day."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    token = models.ForeignKey(ApiToken, on_delete=models.CASCADE, related_name="answers")
+    key = models.CharField(max_length=255)
+    request_sha256 = models.CharField(max_length=64, help_text="Of method, address and body.")
+    status = models.PositiveSmallIntegerField(null=True, help_text="Null: the first request is still at work.")
+    headers = models.JSONField(default=dict)
+    body = models.BinaryField(default=bytes)
+    created_at = models.DateTimeField(default=timezone.now, db_index=True, editable=False)
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=["token", "key"], name="stored_answer_once_a_key"),)
+
+    def __str__(self) -> str:
+        return f"answer {self.id}"
