@@ -1,5 +1,6 @@
 """Patients, exams, photographs, verdicts, and what a clinic has decided."""
 
+from retineye.clinic.models.batch import Batch, BatchRow
 from retineye.clinic.models.correction import Correction
 from retineye.clinic.models.earlier import EarlierRecord
 from retineye.clinic.models.exam import (
@@ -21,13 +22,17 @@ from retineye.clinic.models.patient import DiabetesType, Patient, PatientIdentif
 from retineye.clinic.models.report import CallBack, CallBackTry, ClinicText, Report, StoredResult, TextReview
 from retineye.clinic.models.review import Addendum, Change, Dme, Feature, Quality, Review, SavedFilter, Signature
 from retineye.clinic.models.settings import ClinicSettings
+from retineye.clinic.models.single import SingleGrade
 from retineye.clinic.models.upload import Upload
 from retineye.clinic.models.verdict import Verdict
+from retineye.clinic.models.webhook import Webhook, WebhookDelivery
 
 __all__ = [
     "Absence",
     "Addendum",
     "Arrival",
+    "Batch",
+    "BatchRow",
     "CallBack",
     "CallBackTry",
     "Change",
@@ -56,6 +61,7 @@ __all__ = [
     "Sender",
     "Sex",
     "Signature",
+    "SingleGrade",
     "Standing",
     "State",
     "StoredResult",
@@ -64,5 +70,7 @@ __all__ = [
     "Treatment",
     "Upload",
     "Verdict",
+    "Webhook",
+    "WebhookDelivery",
     "search_key",
 ]
