@@ -50,6 +50,14 @@ class Action(StrEnum):
     PHOTOGRAPH_CHANGED = "photograph_changed"
     PHOTOGRAPH_WITHDRAWN = "photograph_withdrawn"
     PHOTOGRAPH_VIEWED = "photograph_viewed"
+    EXAM_READ = "exam_read"
+    SECOND_READ_ASKED = "second_read_asked"
+    EXAM_ASSIGNED = "exam_assigned"
+    EXAM_SIGNED = "exam_signed"
+    ADDENDUM_ADDED = "addendum_added"
+    SIGNATURE_WITHDRAWN = "signature_withdrawn"
+    EXAM_ESCALATED = "exam_escalated"
+    AGREEMENT_VIEWED = "agreement_viewed"
     CORRECTED = "corrected"
     OTHER_PATIENT_CONFIRMED = "other_patient_confirmed"
     ORIGINAL_OPENED = "original_opened"
@@ -76,6 +84,13 @@ class Action(StrEnum):
     DELIVERY_FAILED = "delivery_failed"
     EXPORTED = "exported"
     IMPORTED = "imported"
+    TOKEN_MADE = "token_made"  # noqa: S105  the name of an event
+    TOKEN_REVOKED = "token_revoked"  # noqa: S105  the name of an event
+    WEBHOOK_ADDED = "webhook_added"
+    WEBHOOK_CHANGED = "webhook_changed"
+    GRADED_ALONE = "graded_alone"
+    BATCH_BEGUN = "batch_begun"
+    BATCH_CHANGED = "batch_changed"
     AUDIT_READ = "audit_read"
 
 

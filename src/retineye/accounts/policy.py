@@ -25,6 +25,14 @@ class Right(StrEnum):
     """Hand photographs in, and decide whether identical ones belong to another patient."""
     CORRECT = "correct"
     """Put things right, always with a reason: move photographs and exams, merge patients, cancel exams."""
+    READ = "read"
+    """Read photographs: say the grade, ask for a second read, arbitrate."""
+    SIGN = "sign"
+    """Sign what one has read, add to it, and take the signature back."""
+    ASSIGN = "assign"
+    """Say who is to read an exam."""
+    SEE_AGREEMENT = "see_agreement"
+    """See how often readers and the software agree."""
     OPEN_ORIGINAL = "open_original"
     """Download the bytes that came from the camera."""
     REGRADE = "regrade"
@@ -39,6 +47,10 @@ class Right(StrEnum):
     """Take results out of the service."""
     CONNECT = "connect"
     """Say which cameras, archives and systems may bring photographs and take results."""
+    USE_API = "use_api"
+    """Make tokens for programs that work in one's own name, with one's own rights."""
+    TAKE_IN_BATCH = "take_in_batch"
+    """Take a whole archive of photographs in from a table, and get its results as a table."""
     INVITE = "invite"
     """Invite colleagues and withdraw invitations."""
     READ_AUDIT = "read_audit"
@@ -48,6 +60,7 @@ class Right(StrEnum):
 _WITH_PATIENTS = frozenset(
     {
         Right.VIEW_PATIENTS,
+        Right.USE_API,
         Right.PRINT_REPORT,
         Right.CALL_BACK,
         Right.ADD_PATIENT,
@@ -57,12 +70,25 @@ _WITH_PATIENTS = frozenset(
     }
 )
 
+_DOCTORS = frozenset({Right.READ, Right.SIGN, Right.ASSIGN, Right.SEE_AGREEMENT})
+
 RIGHTS: Mapping[str, frozenset[Right]] = MappingProxyType(
     {
         Role.TECHNICIAN: _WITH_PATIENTS,
-        Role.DOCTOR: _WITH_PATIENTS | {Right.OPEN_ORIGINAL, Right.EXPORT},
-        Role.MANAGER: frozenset({Right.VIEW_PATIENTS, Right.PRINT_REPORT, Right.CALL_BACK, Right.EXPORT}),
-        Role.ADMINISTRATOR: frozenset(Right),
+        Role.DOCTOR: _WITH_PATIENTS | _DOCTORS | {Right.OPEN_ORIGINAL, Right.EXPORT, Right.TAKE_IN_BATCH},
+        Role.MANAGER: frozenset(
+            {
+                Right.VIEW_PATIENTS,
+                Right.USE_API,
+                Right.ASSIGN,
+                Right.SEE_AGREEMENT,
+                Right.PRINT_REPORT,
+                Right.CALL_BACK,
+                Right.EXPORT,
+            }
+        ),
+        # A grade and a signature are a doctor's alone, whatever else somebody may do.
+        Role.ADMINISTRATOR: frozenset(Right) - {Right.READ, Right.SIGN},
     }
 )
 
