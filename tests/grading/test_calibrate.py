@@ -8,6 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from retineye.grading import Card, Grade, calibrate, probabilities
+from retineye.grading.calibrate import guess_eye, judge_macula
+from retineye.grading.pack import Macula, OperatingPoint
+from retineye.grading.result import Eye
 from tests.packs import tiny_card
 
 finite = st.floats(-60, 60)
@@ -88,3 +91,26 @@ def test_many_rows_are_calibrated_at_once() -> None:
     together = probabilities(logits, card().calibration)
     for row, each in zip(logits, together, strict=True):
         assert calibrate(row.astype(np.float32), card()).probabilities == pytest.approx(tuple(each), abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("logit", "eye", "sure"), [(4.0, Eye.RIGHT, True), (-4.0, Eye.LEFT, True), (0.4, Eye.RIGHT, False)]
+)
+def test_an_eye_is_guessed_with_its_probability(logit: float, eye: Eye, sure: bool) -> None:
+    guess = guess_eye(logit, 0.95)
+    assert guess.eye is eye
+    assert guess.sure is sure
+    assert 0.5 <= guess.probability <= 1
+    assert guess_eye(-1e9, 0.95).probability == pytest.approx(1)
+
+
+def test_a_macula_is_suspected_by_the_cards_rules() -> None:
+    macula = Macula((1.0,) * 3, (0.0,) * 3, OperatingPoint(0.3, (0.24, 0.3)))
+    near = judge_macula(np.log(np.array([0.3, 0.2, 0.5], np.float32)), macula)
+    assert near.suspected.decision
+    assert near.risk == 2
+    assert sum(near.probabilities) == pytest.approx(1)
+    open_one = judge_macula(np.log(np.array([0.6, 0.13, 0.27], np.float32)), macula)
+    assert not open_one.suspected.decision
+    assert open_one.uncertain
+    assert not judge_macula(np.log(np.array([0.8, 0.1, 0.1], np.float32)), macula).uncertain

@@ -1,12 +1,13 @@
 """Turn the network's logits into probabilities, a grade and decisions; pure."""
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from retineye.grading.pack import Calibration, Card, Macula, OperatingPoint
-from retineye.grading.result import Decision, Grade, MaculaSign
+from retineye.grading.result import Decision, Eye, EyeGuess, Grade, MaculaSign
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -35,6 +36,13 @@ def judge_macula(logits: "NDArray[np.float32]", macula: Macula) -> MaculaSign:
     low, _ = macula.point.band
     suspected = Decision(near, near >= macula.point.threshold)
     return MaculaSign((none, far, near), int(odds.argmax()), suspected, uncertain=low <= near < macula.point.threshold)
+
+
+def guess_eye(logit: float, sure_from: float) -> EyeGuess:
+    """Turn the logit of the right eye into a guess."""
+    right = 1 / (1 + math.exp(-max(-50.0, min(50.0, logit))))
+    eye, probability = (Eye.RIGHT, right) if right >= 0.5 else (Eye.LEFT, 1 - right)
+    return EyeGuess(eye, probability, sure=probability >= sure_from)
 
 
 def calibrate(logits: "NDArray[np.float32]", card: Card) -> Calibrated:

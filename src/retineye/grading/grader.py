@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Self
 
-from retineye.grading.calibrate import calibrate, judge_macula
+from retineye.grading.calibrate import calibrate, guess_eye, judge_macula
 from retineye.grading.decode import DEFAULT_LIMITS, Limits, decode
 from retineye.grading.errors import BadCardError, OutsideTriedError, PackError
 from retineye.grading.explain import explain
@@ -58,7 +58,12 @@ class Grader:
             raise PackError(f"The model pack {card.id!r} is for tests alone. Choose a pack that is made for screening.")
         named = card.outputs
         network = Network(
-            pack.model, threads=threads, logits=named.logits, features=named.features, macula=named.macula
+            pack.model,
+            threads=threads,
+            logits=named.logits,
+            features=named.features,
+            macula=named.macula,
+            side=named.side,
         )
         asked = (card.input.size_px, card.outputs.feature_channels)
         if (network.size_px, network.feature_channels) != asked:
@@ -121,6 +126,8 @@ class Grader:
             said = calibrate(outputs.logits, card)
             shown = outputs.macula
             macula = None if shown is None or card.macula is None else judge_macula(shown, card.macula)
+            sure, side = card.sure_of_side, outputs.side
+            eye_guess = None if sure is None or side is None else guess_eye(side, sure)
         with watch.stage("explain"):
             height_px, width_px = photo.pixels.shape[:2]
             heatmap = explain(outputs.features, card.outputs.class_weights, said.grade, retina, width_px, height_px)
@@ -136,6 +143,7 @@ class Grader:
             vision_threatening=said.vision_threatening,
             uncertain=said.uncertain,
             macula=macula,
+            eye_guess=eye_guess,
             heatmap=heatmap,
             eye=photo.eye,
             timings=watch.timings,

@@ -28,6 +28,8 @@ class RawOutputs:
     """Shape (C, h, w), float32: the map that the logits are pooled from."""
     macula: "NDArray[np.float32] | None" = None
     """Shape (3,), float32, not calibrated: logits of macular oedema; None where the network gives none."""
+    side: float | None = None
+    """Logit of the right eye; None where the network gives none."""
 
 
 class Network:
@@ -42,6 +44,7 @@ class Network:
         logits: str = "logits",
         features: str = "features",
         macula: str = "",
+        side: str = "",
     ) -> None:
         """Open the network and try it once on a black picture.
 
@@ -53,8 +56,8 @@ class Network:
             Threads for one run; never more than there are cores.
         providers
             ONNX Runtime's execution providers, the preferred first.
-        logits, features, macula
-            Names of the outputs; no `macula` where empty.
+        logits, features, macula, side
+            Names of the outputs; no `macula` and no `side` where empty.
 
         Raises
         ------
@@ -76,7 +79,7 @@ class Network:
         if not shape or len(shape) != 4 or shape[1] != 3 or shape[2] != shape[3] or not isinstance(shape[2], int):
             raise BadCardError(f"The network's input must have the shape (1, 3, S, S), not {shape}.")
         self._input = inputs[0].name
-        self._outputs = (logits, features, *([macula] if macula else []))
+        self._outputs = {"logits": logits, "features": features, "macula": macula, "side": side}
         self.size_px: int = shape[2]
         """Side of the square picture that the network takes."""
         blank = self.run(np.zeros((1, 3, self.size_px, self.size_px), np.float32))
@@ -103,9 +106,12 @@ class Network:
             The network does not run, or gives numbers that are not finite.
         """
         try:
-            given = self._session.run(list(self._outputs), {self._input: tensor})
+            asked = {key: name for key, name in self._outputs.items() if name}
+            given = dict(zip(asked, self._session.run(list(asked.values()), {self._input: tensor}), strict=True))
         except Exception as exc:  # ONNX Runtime's errors have no common base of their own
             raise BadCardError(f"The network does not run: {exc}") from exc
-        if not all(np.isfinite(output).all() for output in given):
+        if not all(np.isfinite(output).all() for output in given.values()):
             raise BadCardError("The network gives numbers that are not finite.")
-        return RawOutputs(*(output[0] for output in given))
+        side = float(given["side"].reshape(-1)[0]) if "side" in given else None
+        macula = given["macula"][0] if "macula" in given else None
+        return RawOutputs(given["logits"][0], given["features"][0], macula, side)

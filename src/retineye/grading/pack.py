@@ -47,6 +47,8 @@ class Outputs:
     feature_channels: int
     class_weights: "NDArray[np.float32]"
     """Shape (5, feature_channels), float32: the last layer, for the heatmap."""
+    side: str = ""
+    """Name of the output with the logit of the right eye; empty where the network has none."""
     macula: str = ""
     """Name of the output with the three logits of macular oedema; empty where the network has none."""
 
@@ -102,6 +104,8 @@ class Card:
     """The whole card, as it was read: intended use, limits, training, evaluation, versions ..."""
     macula: Macula | None = None
     """None where the pack says nothing of macular oedema."""
+    sure_of_side: float | None = None
+    """Probability, 0.5-1, from which on a guessed eye is worth a warning; None where the pack guesses none."""
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> Self:
@@ -131,6 +135,7 @@ class Card:
                 gradability=Gradability.from_card(content["gradability"]),
                 content=MappingProxyType(dict(content)),
                 macula=_macula(content),
+                sure_of_side=_sure_of_side(content),
             )
         except (KeyError, TypeError, ValueError, AttributeError) as exc:
             raise BadCardError(f"The card can not be read: {exc!r}.") from exc
@@ -260,8 +265,18 @@ def _outputs(part: Mapping[str, Any]) -> Outputs:
         _text(part["features"], "outputs.features"),
         channels,
         weights,
-        _text(part["macula"], "outputs.macula") if part.get("macula") else "",
+        macula=_text(part["macula"], "outputs.macula") if part.get("macula") else "",
+        side=_text(part["side"], "outputs.side") if part.get("side") else "",
     )
+
+
+def _sure_of_side(content: Mapping[str, Any]) -> float | None:
+    if not content["outputs"].get("side"):
+        return None
+    sure = float(content["side"]["sure_from"])
+    if not 0.5 < sure < 1:
+        raise BadCardError(f"The card's side.sure_from must lie between 0.5 and 1, not {sure}.")
+    return sure
 
 
 def _macula(content: Mapping[str, Any]) -> Macula | None:

@@ -180,6 +180,17 @@ class MaculaSign:
 
 
 @dataclass(frozen=True, slots=True)
+class EyeGuess:
+    """Which eye a photograph seems to show, by where the optic disc lies. It warns; it never decides."""
+
+    eye: Eye
+    probability: float
+    """0.5-1."""
+    sure: bool
+    """Sure enough that a person should be asked where the photograph was filed under the other eye."""
+
+
+@dataclass(frozen=True, slots=True)
 class Heatmap:
     """Where the network looked: attention, not an outline of lesions."""
 
@@ -223,6 +234,8 @@ class Verdict:
     """A person must look: close to an operating point, or grade, tallest probability and decisions disagree."""
     macula: MaculaSign | None = None
     """None where not graded, or where the pack says nothing of the macula."""
+    eye_guess: EyeGuess | None = None
+    """None where not graded, or where the pack guesses no eye."""
     heatmap: Heatmap | None = None
     eye: Eye | None = None
     """The eye, where the file itself says it."""

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Final, Self
 
 _TOLD: Final = frozenset(
-    {"id", "size_px", "views", "purpose", "gradability", "licence", "intended_use", "limits", "sha256"}
+    {"id", "size_px", "views", "purpose", "gradability", "side", "licence", "intended_use", "limits", "sha256"}
 )
 """Keys that change no weight: they come into play when the pack is made."""
 
@@ -72,6 +72,8 @@ class TrainingConfig:
     """How many views of a photograph the served logits are the mean of: 1, 2 (mirrored) or 4 (upside down too)."""
     gradability: str = ""
     """The quality gate's JSON file, seen from the config file; the shipped pack's own gate if empty."""
+    side: str = ""
+    """Weights of the network that tells the eye (`retineye learn-side`), seen from the config file; none if empty."""
     purpose: str = "screening-support"
     """`screening-support`, or `test` for a pack that only tests may grade with."""
     licence: str = "See data sets"

@@ -19,6 +19,7 @@ from retineye.training.config import TrainingConfig
 from retineye.training.fine import SERVED, fine_structure
 from retineye.training.network import GradingNetwork
 from retineye.training.photographs import Photograph
+from retineye.training.side import SideNetwork
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -27,6 +28,8 @@ LARGEST_DIFFERENCE: Final = 1e-4
 """By how much a logit may differ between torch and ONNX Runtime, relative to the largest logit."""
 MACULA: Final = "macula"
 """Name of the output with the logits of macular oedema."""
+SIDE: Final = "side"
+"""Name of the output with the logit of the right eye."""
 SOURCES: Final[Mapping[str, str]] = {
     "idrid": "IDRiD, Porwal et al., Data 2018, 3, 25",
     "srahim": "S. S. Rahim et al., Coventry University",
@@ -75,15 +78,19 @@ class Views(nn.Module):
     view is that.
     """
 
-    def __init__(self, network: GradingNetwork, views: int, *, spec: InputSpec, fine: bool = False) -> None:
+    def __init__(
+        self, network: GradingNetwork, views: int, *, spec: InputSpec, fine: bool = False,
+        side: SideNetwork | None = None,
+    ) -> None:  # fmt: skip
         """Look once (1), mirrored too (2), or both also upside down (4)."""
         super().__init__()
-        self.network, self.views, self.spec, self.fine = network, views, spec, fine
+        self.network, self.views, self.spec, self.fine, self.side = network, views, spec, fine, side
 
-    def forward(self, picture: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    def forward(self, picture: torch.Tensor) -> tuple[torch.Tensor, ...]:
         """Look at a picture (1, 3, S, S).
 
-        Gives logits (1, 5), the feature map (1, C, h, w) of the first view, and logits of macular oedema (1, 3).
+        Gives logits (1, 5), the feature map (1, C, h, w) of the first view, logits of macular oedema (1, 3), and,
+        where there is a network for it, the logit of the right eye (1, 1).
         """
         seen = [picture]
         if self.views >= 2:
@@ -94,10 +101,13 @@ class Views(nn.Module):
         if self.views >= 4:
             seen += [one.flip(2) for one in seen]
         logits, features, macula = self.network(torch.cat(seen))
-        return logits.mean(dim=0, keepdim=True), features[:1], macula.mean(dim=0, keepdim=True)
+        given = (logits.mean(dim=0, keepdim=True), features[:1], macula.mean(dim=0, keepdim=True))
+        return given if self.side is None else (*given, self.side(picture)[0])
 
 
-def to_onnx(network: GradingNetwork, size_px: int, views: int = 1, *, fine: bool = False) -> bytes:
+def to_onnx(
+    network: GradingNetwork, size_px: int, views: int = 1, *, fine: bool = False, side: SideNetwork | None = None
+) -> bytes:
     """Export a network with the outputs `logits`, `features` and `macula` (see `Views`), and compare it with torch.
 
     Parameters
@@ -108,13 +118,15 @@ def to_onnx(network: GradingNetwork, size_px: int, views: int = 1, *, fine: bool
         How many views the logits are the mean of: 1, 2 or 4.
     fine
         Whether every second view is of the fine structure alone.
+    side
+        The network that tells the eye, if there is to be one.
 
     Raises
     ------
     ExportError
         ONNX Runtime's logits differ from torch's by more than 1e-4 of the largest.
     """
-    views_of = Views(as_classes(network), views, spec=InputSpec(size_px), fine=fine)
+    views_of = Views(as_classes(network), views, spec=InputSpec(size_px), fine=fine, side=side)
     exported = views_of.eval().to(memory_format=torch.contiguous_format)
     example = torch.randn(1, 3, size_px, size_px, generator=torch.Generator().manual_seed(1)) * 0.5
     with torch.inference_mode():
@@ -123,7 +135,7 @@ def to_onnx(network: GradingNetwork, size_px: int, views: int = 1, *, fine: bool
         exported,
         (example,),
         input_names=["photograph"],
-        output_names=["logits", "features", MACULA],
+        output_names=["logits", "features", MACULA, *([SIDE] if side else [])],
         dynamo=True,
         verbose=False,
     )
@@ -160,6 +172,7 @@ def make_card(
     barred: int,
     evaluation: Sequence[Mapping[str, Any]],
     macula: Mapping[str, Any] | None = None,
+    side: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Put together the content of card.json (its keys: docs/model-pack.md)."""
     return {
@@ -177,11 +190,13 @@ def make_card(
             "feature_channels": network.channels,
             "class_weights": class_weights(network),
             **({"macula": MACULA} if macula else {}),
+            **({"side": SIDE} if side else {}),
         },
         "classes": list(CLASSES),
         "calibration": dict(calibration),
         "operating_points": dict(operating_points),
         **({"macula": dict(macula)} if macula else {}),
+        **({"side": dict(side)} if side else {}),
         "gradability": dict(gradability),
         "training": {
             "data_sets": [data_set(name, trained_on) for name in config.sets],

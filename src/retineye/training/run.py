@@ -46,6 +46,8 @@ from retineye.training.model_card import render
 from retineye.training.network import GradingNetwork, WeightsError, build
 from retineye.training.photographs import Photograph, PhotographsError, read_photographs, threefold_sets
 from retineye.training.progress import TrainingProgress
+from retineye.training.side import Learned
+from retineye.training.side import load as load_side
 from retineye.training.team import Team
 
 if TYPE_CHECKING:
@@ -153,7 +155,8 @@ def train(
     if not team.first:
         return None
     network = trainer.averaged.to("cpu")
-    return finish(config, network, material, gradability, folder, threads=threads, say=say)
+    side = load_side(config_file.parent / config.side) if config.side else None
+    return finish(config, network, material, gradability, folder, threads=threads, say=say, side=side)
 
 
 def read_gradability(config: TrainingConfig, config_file: Path) -> Mapping[str, Any]:
@@ -231,6 +234,7 @@ def finish(
     *,
     threads: int,
     say: Callable[[str], None] = lambda _: None,
+    side: Learned | None = None,
 ) -> ModelPack:
     """Export, calibrate, evaluate and pack a trained network.
 
@@ -246,7 +250,8 @@ def finish(
     PackError
         The run folder holds a pack already.
     """
-    model = to_onnx(network, config.size_px, config.views, fine=config.fine > 0)
+    fine, eyes = config.fine > 0, side.network if side else None
+    model = to_onnx(network, config.size_px, config.views, fine=fine, side=eyes)
     spec = InputSpec(config.size_px)
     held = [material.rows[i] for i in material.held]
     say(f"Calibrating on {len(held)} held-out photographs")
@@ -277,6 +282,8 @@ def finish(
         "held": held,
         "barred": material.barred,
     }
+    if side:
+        parts["side"] = side.evidence
     if of_macula := macula_part(served, material, spec, config.seed):
         parts["macula"] = of_macula
     card = make_card(config, network, spec.to_card(), evaluation=[], **parts)

@@ -21,7 +21,8 @@ from retineye.grading.preprocess import InputSpec
 from retineye.grading.result import Eye
 from retineye.training import metrics
 from retineye.training.augment import plain, turn_and_light
-from retineye.training.data import KeptSquares
+from retineye.training.data import KeptSquares, keep_squares
+from retineye.training.photographs import PhotographsError, read_photographs
 from retineye.training.scaling import folds
 
 if TYPE_CHECKING:
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 
 SIZE_PX: Final = 112
 """Side of the square that the small network sees."""
+LEAST: Final = 64
+"""Photographs below which nothing is learned."""
 SURE: Final = 0.95
 """Probability from which on a guess is worth a warning."""
 _CHANNELS: Final = (16, 32, 48, 64)
@@ -71,6 +74,36 @@ class Learned:
 
     network: SideNetwork
     evidence: dict[str, Any]
+
+
+def learn_side(
+    table: Path, out: Path, cache: Path, *, epochs: int = 8, say: Callable[[str], None] = lambda _: None
+) -> Learned:
+    """Learn on all photographs of a table whose side is known, but for those of split `test` and rejected ones.
+
+    Parameters
+    ----------
+    table
+        The photographs: a CSV file with the column `laterality` (docs/training.md).
+    out
+        File for the weights; what is known of them goes beside it as JSON.
+    cache
+        Where the squares are kept between runs.
+
+    Raises
+    ------
+    PhotographsError
+        The table can not be read, or too few of its photographs have a side.
+    """
+    rows = [row for row in read_photographs(table) if row.eye and row.quality != "reject" and row.split != "test"]
+    if len(rows) < LEAST:
+        raise PhotographsError(f"{table} names the eye of {len(rows)} photographs; {LEAST} are needed.")
+    cv2.setNumThreads(1)
+    squares, found = keep_squares(rows, 2 * SIZE_PX, cache)
+    index = np.flatnonzero(found)
+    learned = learn(squares, rows, index, [rows[i].cluster for i in index], epochs=epochs, say=say)
+    save(learned, out)
+    return learned
 
 
 def learn(
