@@ -21,6 +21,7 @@ from retineye.clinic.access import exams_for, patients_for, photographs_for, rec
 from retineye.clinic.closed import is_signed, refuse_if_closed
 from retineye.clinic.exams import create_exam
 from retineye.clinic.models import Correction, Exam, Eye, Patient, Photograph, State
+from retineye.clinic.reviews import withdraw_signature
 
 _LONGEST = 500
 _SHORTEST = 3
@@ -216,7 +217,10 @@ def _mine(user: User, photograph: Photograph) -> tuple[Exam, Photograph]:
 
 def _withdraw(user: User, exam: Exam, reason: str, *, since: datetime | None = None) -> bool:
     # Whether there was a signature, and it is withdrawn now; one that is older than `since` stands.
-    return False
+    withdrew = withdraw_signature(user, exam, reason, since=since)
+    if withdrew:
+        exam.refresh_from_db()
+    return withdrew
 
 
 def _exam_of_the_day(user: User, patient: Patient, like: Exam) -> Exam:
