@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image, ImageCms, ImageOps
+from PIL import Image, ImageCms, ImageFile, ImageOps
 
 from retineye.grading.decode import Limits, decode, display_jpeg, probe
 from retineye.grading.errors import (
@@ -217,6 +217,16 @@ def test_a_truncated_file_is_refused(kind: str, share: float) -> None:
     data = photos.encode(PLAIN, kind, **KINDS[kind])
     with pytest.raises(TruncatedError):
         decode(data[: int(len(data) * share)])
+
+
+@pytest.mark.parametrize("share", [0.5, 0.9])
+def test_a_truncated_file_is_refused_also_where_another_library_told_pillow_to_fill_it_up(
+    share: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ImageFile, "LOAD_TRUNCATED_IMAGES", True)
+    whole = photos.encode(PLAIN, "JPEG")
+    with pytest.raises(TruncatedError):
+        decode(whole[: int(len(whole) * share)])
 
 
 @pytest.mark.parametrize("share", [0.3, 0.6, 0.9])

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
-from PIL import Image, ImageCms
+from PIL import Image, ImageCms, ImageFile
 
 from retineye.grading import dicom, dicom_pixels
 from retineye.grading.errors import DecodeError, EmptyFileError, NotAnImageError, TooLargeError, TruncatedError
@@ -114,6 +114,9 @@ def decode(data: bytes, *, limits: Limits = DEFAULT_LIMITS, reduce_to_px: int | 
         factor = _reduction(image.size, reduce_to_px)
         if kind == "JPEG" and factor > 1:
             image.draft(None, (width_px // factor, height_px // factor))
+        # Another library in the process may have told Pillow to fill up what is missing (WeasyPrint does): for a
+        # photograph that breaks off, a grey half would be graded.
+        ImageFile.LOAD_TRUNCATED_IMAGES = False
         image.load()
         orientation = _orientation(image, kind)
         profile = image.info.get("icc_profile")
