@@ -16,7 +16,7 @@ from retineye.accounts.models import AuditEvent
 from retineye.clinic import exams, grade, queue
 from retineye.clinic.eye import EyeStatus
 from retineye.clinic.grade import Graded, claim, grade_photograph
-from retineye.clinic.models import Eye, Photograph, Standing, State, Verdict
+from retineye.clinic.models import Eye, Field, Photograph, Standing, State, Verdict
 from retineye.clinic.outcome import outcome_of
 from retineye.grading import Grader, grader
 from retineye.grading.errors import PackError
@@ -361,3 +361,18 @@ def test_a_wide_field_photograph_is_shown_and_never_graded(hill: Clinic) -> None
     assert not photograph.verdicts.exists()
     # The eye still lacks a photograph that can be graded.
     assert outcome_of(exam).right.status is EyeStatus.MISSING
+
+
+@pytest.mark.parametrize(
+    ("filed", "field", "guess", "warned"),
+    [
+        (Eye.RIGHT, Field.MACULA, "left", "left"),
+        (Eye.RIGHT, Field.UNKNOWN, "left", "left"),
+        (Eye.RIGHT, Field.MACULA, "right", ""),
+        (Eye.RIGHT, Field.MACULA, "", ""),
+        (Eye.LEFT, Field.DISC, "right", ""),
+    ],
+)
+def test_a_picture_that_looks_like_the_other_eye_is_told_of(filed: Eye, field: Field, guess: str, warned: str) -> None:
+    verdict = Verdict(photograph=Photograph(eye=filed, field=field), eye_guess=guess)
+    assert verdict.other_eye == warned

@@ -24,7 +24,7 @@ from django.db.models import F
 from django.utils import timezone
 
 from retineye.accounts import audit
-from retineye.clinic import standing
+from retineye.clinic import standing, webhooks
 from retineye.clinic.failures import DIED, FILE_CHANGED, FILE_MISSING
 from retineye.clinic.models import Photograph, State, Verdict
 from retineye.clinic.models.exam import display_place, thumbnail_place
@@ -285,6 +285,13 @@ def _record(photograph: Photograph, made: _Made) -> None:
             object_id=photograph.pk,
             detail={"verdict": str(row.pk), "pack": row.pack_sha256, "status": row.status},
         )
+        webhooks.announce(
+            photograph.exam.patient.organisation_id,
+            webhooks.Event.VERDICT_READY,
+            exam=photograph.exam_id,
+            photograph=photograph.pk,
+            verdict=row.pk,
+        )
 
 
 def _verdict_row(photograph: Photograph, made: _Made) -> Verdict:
@@ -305,6 +312,7 @@ def _verdict_row(photograph: Photograph, made: _Made) -> Verdict:
         vision_threatening=threatening.decision if threatening else None,
         dme_probability=verdict.macula.suspected.probability if verdict.macula else None,
         dme_suspected=verdict.macula.suspected.decision if verdict.macula else None,
+        eye_guess=verdict.eye_guess.eye.value if verdict.eye_guess and verdict.eye_guess.sure else "",
         uncertain=verdict.uncertain,
         quality=quality_as_json(verdict.quality),
         reasons=[reason.value for reason in verdict.reasons],

@@ -5,7 +5,7 @@ import uuid
 from django.db import models
 from django.utils import timezone
 
-from retineye.clinic.models.exam import Photograph
+from retineye.clinic.models.exam import Field, Photograph
 from retineye.grading.result import GRADE_NAMES, Grade
 
 
@@ -42,6 +42,9 @@ class Verdict(models.Model):
         null=True, help_text="Of hard exudates within a disc diameter of the fovea; null where the pack says nothing."
     )
     dme_suspected = models.BooleanField(null=True)
+    eye_guess = models.CharField(
+        max_length=5, blank=True, help_text="The eye that the picture shows, where the network is sure of it: a warning."
+    )
     uncertain = models.BooleanField(default=False)
     quality = models.JSONField()
     reasons = models.JSONField(default=list, help_text="Codes of `grading.result.Reason`, the gravest first.")
@@ -63,6 +66,15 @@ class Verdict(models.Model):
 
     def __str__(self) -> str:
         return f"verdict {self.id}"
+
+    @property
+    def other_eye(self) -> str:
+        """Name the eye that the picture seems to show, where that is not the one it was filed under; else nothing.
+
+        A photograph centred on the disc shows no side by where the disc lies.
+        """
+        filed = self.photograph
+        return self.eye_guess if filed.field != Field.DISC and self.eye_guess != filed.eye else ""
 
     @property
     def grade_name(self) -> str:
