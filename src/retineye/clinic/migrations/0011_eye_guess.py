@@ -13,6 +13,6 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='verdict',
             name='eye_guess',
-            field=models.CharField(blank=True, help_text='The eye that the picture shows, where the network is sure of it: a warning.', max_length=5),
+            field=models.CharField(blank=True, help_text='The eye that the picture seems to show, where that is sure: a warning.', max_length=5),
         ),
     ]

@@ -43,7 +43,7 @@ class Verdict(models.Model):
     )
     dme_suspected = models.BooleanField(null=True)
     eye_guess = models.CharField(
-        max_length=5, blank=True, help_text="The eye that the picture shows, where the network is sure of it: a warning."
+        max_length=5, blank=True, help_text="The eye that the picture seems to show, where that is sure: a warning."
     )
     uncertain = models.BooleanField(default=False)
     quality = models.JSONField()
