@@ -9,8 +9,10 @@ import structlog
 from django.db import DatabaseError, connection
 from django.utils import timezone
 
-from retineye.clinic import queue
+from retineye.accounts import answers
+from retineye.clinic import batch, queue, single, webhooks
 from retineye.clinic.orphans import remove_orphans
+from retineye.clinic.sender import Sender
 from retineye.clinic.sweep import sweep
 from retineye.clinic.uploads import expire
 
@@ -39,10 +41,20 @@ class Worker:
     def run(self) -> None:
         """Work until told to stop. A database that does not answer is asked again a moment later."""
         log.info("worker_started", worker=self.name)
+        sender = Sender()
+        sender.start()
+        try:
+            self._work()
+        finally:
+            sender.stop()
+        log.info("worker_stopped", worker=self.name)
+
+    def _work(self) -> None:
         while not self._stopping.is_set() and not self._orphaned():
             try:
                 self._sweep_when_due()
-                busy = queue.take_one(self.name)
+                # By turns: neither patients nor programs wait behind a long row of the other.
+                busy = queue.take_one(self.name) | single.take_one() | batch.take_line()
             except DatabaseError:
                 log.exception("database_refused", worker=self.name)
                 connection.close()
@@ -50,7 +62,6 @@ class Worker:
                 continue
             if not busy:
                 self._stopping.wait(self.idle_s)
-        log.info("worker_stopped", worker=self.name)
 
     def _orphaned(self) -> bool:
         return self.parent is not None and os.getppid() != self.parent
@@ -65,5 +76,7 @@ class Worker:
             try:
                 remove_orphans(timezone.now())
                 expire(timezone.now())
+                for forget in (answers.forget, webhooks.forget, single.forget, batch.forget_pictures):
+                    forget(timezone.now())
             except OSError:
                 log.exception("store_refused", worker=self.name)

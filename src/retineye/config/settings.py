@@ -44,17 +44,26 @@ RETINEYE_DICOM_CERTIFICATE = read.text("RETINEYE_DICOM_CERTIFICATE")
 RETINEYE_DICOM_KEY = read.text("RETINEYE_DICOM_KEY")
 RETINEYE_DICOM_AUTHORITIES = read.text("RETINEYE_DICOM_AUTHORITIES")
 
+# --- what programs may ask, and whom the service calls
+RETINEYE_API_RATE = read.number("RETINEYE_API_RATE", 600, least=1, most=1_000_000)
+RETINEYE_API_WAIT_S = read.number("RETINEYE_API_WAIT_S", 20, least=0, most=300)
+RETINEYE_API_QUEUE = read.number("RETINEYE_API_QUEUE", 100, least=1, most=1_000_000)
+RETINEYE_WEBHOOK_PRIVATE = read.flag("RETINEYE_WEBHOOK_PRIVATE")
+RETINEYE_BATCH_DIR = read.text("RETINEYE_BATCH_DIR")
+
 # --- who may ask, and over what
 OWN_SECRET_FILE = DATA_DIR / "secret-key"
 SECRET_KEY = read.secret("RETINEYE_SECRET_KEY", OWN_SECRET_FILE)
 ALLOWED_HOSTS = read.words("RETINEYE_ALLOWED_HOSTS", ["127.0.0.1", "localhost", "[::1]"])
 CSRF_TRUSTED_ORIGINS = read.words("RETINEYE_TRUSTED_ORIGINS", [])
-HTTPS = read.flag("RETINEYE_HTTPS")
+LAN = read.flag("RETINEYE_LAN")
+HTTPS = read.flag("RETINEYE_HTTPS") or LAN
 PROXIES = read.number("RETINEYE_PROXIES", 0, least=0, most=9)
 if HTTPS and PROXIES:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 SECURE_SSL_REDIRECT = HTTPS
-SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
+# The certificate of a local network is made anew now and then: a browser must not refuse what it knew before.
+SECURE_HSTS_SECONDS = 31_536_000 if HTTPS and not LAN else 0
 SECURE_REFERRER_POLICY = "same-origin"
 SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
@@ -86,6 +95,7 @@ CONTENT_SECURITY_POLICY: dict[str, Any] = {
 # --- the rooms and what they stand on
 INSTALLED_APPS = [
     "retineye.web",
+    "retineye.exchange",
     "retineye.clinic",
     "retineye.accounts",
     "django.contrib.auth",
