@@ -208,12 +208,21 @@ def serve(
     host: Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 for every network.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port to listen on.")] = 8000,
     worker: Annotated[bool, typer.Option(help="Keep one worker running beside the web service.")] = True,
+    lan: Annotated[
+        bool,
+        typer.Option("--lan", help="Serve the clinic's own network over https, and show how phones come to trust it."),
+    ] = False,
 ) -> None:
     """Run the web service, and beside it the worker that grades."""
+    if lan:
+        from retineye.config.lan import announce
+
+        host = "0.0.0.0" if host == "127.0.0.1" else host  # noqa: S104  that is what was asked for
+        announce()
     _django()
     from retineye.config.serve import serve as run
 
-    run(host, port, worker=worker)
+    run(host, port, worker=worker, lan=lan)
 
 
 @app.command()

@@ -7,8 +7,10 @@ import sys
 import threading
 from contextlib import suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import structlog
+from django.conf import settings
 from django.core.checks import run_checks
 from django.core.management import call_command
 from django.db import connections
@@ -17,10 +19,13 @@ from granian.server import Server
 
 from retineye.accounts.setup import first_run_link
 from retineye.clinic.checks import NO_PACK_STATUS, pack_status
+from retineye.config.door import Addresses, Door, qr_for_terminal
+from retineye.config.lan import LOCAL_NAMES, Papers, own_addresses, own_names, papers
 from retineye.config.static import collect
 
 log = structlog.get_logger(__name__)
 
+ANY_HOST = ("0.0.0.0", "::")  # noqa: S104  named to be told apart
 LOCAL_HOSTS = ("127.0.0.1", "localhost", "::1")
 
 
@@ -82,14 +87,19 @@ def say(text: str = "") -> None:
     print(text, flush=True)
 
 
-def serve(host: str, port: int, *, worker: bool) -> None:
+def serve(host: str, port: int, *, worker: bool, lan: bool = False) -> None:
     """Prepare database and static files, print what a person must know, and serve until told to stop."""
     _stop_where_taken(host, port)
+    if lan:
+        _stop_where_taken(host, port + 1)
     _stop_on_errors()
     call_command("migrate", interactive=False, verbosity=0)
     call_command("createcachetable", verbosity=0)
     collect()
-    _greet(f"http://{f'[{host}]' if ':' in host else host}:{port}", host)
+    shown = papers(Path(settings.DATA_DIR) / "lan") if lan else None
+    door = _open_door(host, port, shown) if shown else None
+    if not door:
+        _greet(f"http://{f'[{host}]' if ':' in host else host}:{port}", host)
     # The server's processes open connections of their own.
     connections.close_all()
     kept = KeptWorker()
@@ -104,10 +114,34 @@ def serve(host: str, port: int, *, worker: bool) -> None:
             websockets=False,
             log_enabled=False,
             respawn_failed_workers=True,
+            ssl_cert=shown.certificate if shown else None,
+            ssl_key=shown.key if shown else None,
         )
         server.serve()
     finally:
         kept.stop()
+        if door:
+            door.close()
+
+
+def _open_door(host: str, port: int, shown: Papers) -> Door:
+    own = own_addresses()[0] if host in ANY_HOST else host
+    name = next((name for name in own_names() if name not in LOCAL_NAMES), "")
+    addresses = Addresses(
+        service=f"https://{own}:{port}/",
+        by_name=f"https://{name}:{port}/" if name else "",
+        door=f"http://{own}:{port + 1}/",
+    )
+    _greet(addresses.service.removesuffix("/"), host)
+    say(f"Phones and tablets of this network: open {addresses.door} on each of them once, and follow its steps.")
+    say(qr_for_terminal(addresses.door))
+    say(f"Fingerprint of the certificate to trust (SHA-256):\n  {shown.fingerprint}")
+    if addresses.by_name:
+        say(f"\nBy name, which passkeys need: {addresses.by_name}")
+    say(f"On this machine: https://localhost:{port}/\n")
+    door = Door(host, port + 1, addresses, shown)
+    door.open()
+    return door
 
 
 def _stop_where_taken(host: str, port: int) -> None:
