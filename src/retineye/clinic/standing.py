@@ -2,6 +2,7 @@
 
 from uuid import UUID
 
+from retineye.clinic import reports
 from retineye.clinic.models import Exam, Eye, ReadState, Standing
 from retineye.clinic.opinion import Opinion, opinion_of, read_state
 from retineye.clinic.outcome import Outcome, outcome, pictures_of
@@ -47,6 +48,8 @@ def refresh(exam: Exam) -> None:
         _stand(exam, opinion, machine)
     _describe(exam, opinion, machine)
     exam.save(update_fields=_DENORMALISED)
+    if opinion.signature is None and not exam.cancelled_at:
+        reports.machine_result_changed(exam, machine)
 
 
 def _stand(exam: Exam, opinion: Opinion, machine: Outcome) -> None:

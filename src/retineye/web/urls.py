@@ -4,6 +4,7 @@ from django.urls import path
 
 from retineye.web.views import (
     audit,
+    call_backs,
     corrections,
     exam,
     facts,
@@ -13,6 +14,8 @@ from retineye.web.views import (
     patients,
     photographs,
     pictures,
+    report_texts,
+    reports,
     uploads,
     worklist,
 )
@@ -38,6 +41,16 @@ urlpatterns = [
     path("patients/<uuid:pk>/exams/", exam.exam_new, name="exam_new"),
     path("exams/<uuid:pk>/", exam.exam, name="exam"),
     path("exams/<uuid:pk>/result/", exam.exam_result, name="exam_result"),
+    path("exams/<uuid:pk>/reports/", reports.exam_reports, name="exam_reports"),
+    path("exams/<uuid:pk>/reports/new/", reports.report_make, name="report_make"),
+    path("reports/<uuid:pk>.pdf", reports.report_pdf, name="report_pdf"),
+    path("call-backs/", call_backs.call_backs, name="call_backs"),
+    path("call-backs/<uuid:pk>/try/", call_backs.call_back_try, name="call_back_try"),
+    path("call-backs/<uuid:pk>/close/", call_backs.call_back_close, name="call_back_close"),
+    path("report-texts/", report_texts.report_texts, name="report_texts"),
+    path("report-texts/<str:language>/review/", report_texts.report_text_review, name="report_text_review"),
+    path("report-texts/<str:language>/sample.pdf", report_texts.report_text_sample, name="report_text_sample"),
+    path("report-texts/<str:language>/<str:group>/", report_texts.report_text_language, name="report_text_language"),
     path("exams/<uuid:pk>/facts/", facts.exam_facts, name="exam_facts"),
     path("exams/<uuid:pk>/correct/", corrections.exam_correct, name="exam_correct"),
     path("exams/<uuid:pk>/absence/", exam.exam_absence, name="exam_absence"),

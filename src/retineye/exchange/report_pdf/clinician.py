@@ -188,10 +188,6 @@ def _rows(words: Words) -> list[Row]:
         else row("c_doctor", (unread, unread)),
         row("c_software", [_finding(words, eye.machine_seen, eye.machine_grade, eye.machine_dme) for eye in eyes]),
     ]
-    for key, name in (("c_comment", "comment"), ("c_other_finding", "other_finding")):
-        pair = [getattr(eye, name) for eye in eyes]
-        if any(pair):
-            rows.append(row(key, [f"\u2068{text}\u2069" if text else "" for text in pair]))
     return rows + _fact_rows(words, row)
 
 

@@ -39,8 +39,6 @@ class EyeSays:
     machine_seen: Seen = Seen.MISSING
     machine_grade: int | None = None
     machine_dme: Dme = Dme.CANNOT_JUDGE
-    comment: str = ""
-    other_finding: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +141,8 @@ class ReportData:
     signature: Signature | None
     pictures: tuple[Picture, ...] = ()
     facts: Facts = Facts()
+    comment: str = ""
+    other_finding: str = ""
     override_reason: str = ""
     addenda: tuple[Addendum, ...] = ()
 

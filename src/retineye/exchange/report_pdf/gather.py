@@ -86,6 +86,8 @@ def gather(
         signature=Signature(read.name, timezone.localtime(read.at)) if read else None,
         pictures=tuple(_pictures(pictures, hidden=hidden)) if full else (),
         facts=_facts(exam) if full else Facts(),
+        comment=read.comment if read and full else "",
+        other_finding=read.other_finding if read and full else "",
         override_reason=read.override_reason if read and full else "",
         addenda=tuple(Addendum(one.text, one.name, timezone.localtime(one.at)) for one in read.addenda)
         if read and full
@@ -126,7 +128,6 @@ def _eye(machine: EyeResult, read: SignedRead | None, *, hidden: bool) -> EyeSay
         seen, grade, dme = _seen(machine), _grade(machine), _dme(machine)
         return EyeSays(seen, grade, dme, seen, grade, dme)
     final = read.outcome.right if machine.eye is Eye.RIGHT else read.outcome.left
-    words = read.right_words if machine.eye is Eye.RIGHT else read.left_words
     return EyeSays(
         _seen(final),
         _grade(final),
@@ -134,8 +135,6 @@ def _eye(machine: EyeResult, read: SignedRead | None, *, hidden: bool) -> EyeSay
         _seen(machine),
         None if machine.grade is None else int(machine.grade),
         _dme(machine),
-        comment=words.comment,
-        other_finding=words.other_finding,
     )
 
 

@@ -103,7 +103,7 @@ def pdf_of_report(report: Report) -> bytes:
 def _say(exam: Exam, kind: Report.Kind, language: str) -> _Said:
     pictures = pictures_of(exam)
     machine = outcome(exam, pictures)
-    read = signed_read(exam)
+    read = signed_read(exam, machine)
     number = reports.next_number(exam)
     data = gather(exam, machine, pictures, read, kind=kind, language=language, number=reports.code_of(exam.pk, number))
     return _Said(data, read.outcome if read else machine, read, number)

@@ -75,8 +75,10 @@ def fit(html: str, css: str, sizes_pt: Sequence[float]) -> bytes:
         Sizes of the print in points to try, the largest first.
     """
 
+    fonts = FontConfiguration()
+
     def set_in(size_pt: float) -> Any:
-        return _document(html, f"{css}html {{ font-size: {size_pt}pt }}", {})
+        return _document(html, f"{css}html {{ font-size: {size_pt}pt }}", {}, fonts)
 
     low, high = 0, len(sizes_pt) - 1
     fitting = None
@@ -95,8 +97,8 @@ def _bytes_of(document: Any) -> bytes:
     return content
 
 
-def _document(html: str, css: str, pictures: Mapping[str, bytes]) -> Any:
-    fonts = FontConfiguration()
+def _document(html: str, css: str, pictures: Mapping[str, bytes], fonts: FontConfiguration | None = None) -> Any:
+    fonts = fonts or FontConfiguration()
     store = _Store(pictures)
     sheet = weasyprint.CSS(string=css, url_fetcher=store, font_config=fonts)
     return weasyprint.HTML(string=html, url_fetcher=store).render(stylesheets=[sheet], font_config=fonts)

@@ -13,7 +13,7 @@ from retineye.clinic.referral import Conclusion
 from retineye.exchange.report_pdf.content import Dme, EyeSays, ReportData, Seen
 from retineye.exchange.report_pdf.paper import css_of, fit, html_of
 
-LARGE_PT: Final = tuple(half / 2 for half in range(42, 19, -1))
+LARGE_PT: Final = (21.0, 19.5, 18.0, 17.0, 16.0, 15.0, 14.0, 13.0, 12.0, 11.0, 10.0)
 """Sizes of the print, the largest that fits on the page is taken."""
 
 _BY_COMPLAINT: Final = {"symptoms_at_once": "why_symptoms", "low_acuity_at_once": "why_acuity"}
@@ -44,6 +44,11 @@ class Part:
 
 def patient_page(data: ReportData) -> bytes:
     """Give the PDF: one page, in the largest print that fits."""
+    return fit(page_html(data), css_of("patient.css"), LARGE_PT)
+
+
+def page_html(data: ReportData) -> str:
+    """Give what the page says, as HTML."""
     said = Said(data)
     shown = {
         "data": data,
@@ -52,7 +57,7 @@ def patient_page(data: ReportData) -> bytes:
         "said": said.frame(),
         "parts": [part for part in _parts(said) if part is not None],
     }
-    return fit(html_of("patient.html", shown), css_of("patient.css"), LARGE_PT)
+    return html_of("patient.html", shown)
 
 
 class Said:

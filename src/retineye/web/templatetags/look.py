@@ -102,6 +102,8 @@ class Place:
     may_read_audit: bool
     may_add: bool
     may_correct: bool
+    may_call: bool
+    may_edit_texts: bool
 
 
 @register.simple_tag
@@ -117,6 +119,8 @@ def place_of(user: Person) -> Place | None:
         may_read_audit=allowed(user, Right.READ_AUDIT),
         may_add=allowed(user, Right.ADD_PATIENT),
         may_correct=allowed(user, Right.CORRECT),
+        may_call=allowed(user, Right.CALL_BACK),
+        may_edit_texts=allowed(user, Right.EDIT_REPORT_TEXTS),
     )
 
 
