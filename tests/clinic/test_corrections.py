@@ -10,10 +10,12 @@ from django.db import DatabaseError, transaction
 
 from retineye.accounts.models import AuditEvent
 from retineye.clinic import corrections, exams, facts
-from retineye.clinic.closed import Closed
+from retineye.clinic.closed import Closed, is_signed
 from retineye.clinic.grade import grade_photograph
-from retineye.clinic.models import Correction, Exam, Eye, Patient, Photograph, Standing
+from retineye.clinic.models import Correction, Exam, Eye, Patient, Photograph, Signature, Standing
 from retineye.clinic.patients import find_patients
+from retineye.clinic.reviews import EyeRead, Read, read, sign
+from retineye.grading.result import Grade
 from tests.cast import Clinic, add_exam, add_patient, picture, send
 
 WHY = "The file was dropped on the wrong patient"
@@ -213,3 +215,74 @@ def test_the_database_refuses_to_change_a_correction(hill: Clinic) -> None:
     corrections.cancel_exam(hill.technician, add_exam(hill), "Opened twice")
     with pytest.raises(DatabaseError), transaction.atomic():
         Correction.objects.update(reason="Nothing happened")
+
+
+def signed(hill: Clinic) -> tuple[Exam, Photograph]:
+    """Have an exam that the doctor has read and signed."""
+    exam = add_exam(hill, taken_on=date(2025, 6, 1))
+    photograph = graded(hill, exam)
+    good = EyeRead("good", Grade.NONE, "no_sign")
+    said = Read(right=good, override_reason="Looked at it closely")
+    read(hill.doctor, exam, said)
+    sign(hill.doctor, exam, Signature.How.PASSWORD)
+    return exam, photograph
+
+
+@pytest.mark.parametrize("which", ["eye", "patient", "exam", "cancel"])
+def test_a_signature_is_withdrawn_visibly_and_says_why(hill: Clinic, which: str) -> None:
+    exam, photograph = signed(hill)
+    other = add_patient(hill, "Ben Okoro", date(1970, 1, 1))
+    change: dict[str, Callable[[], object]] = {
+        "eye": lambda: corrections.to_other_eye(hill.technician, photograph, WHY),
+        "patient": lambda: corrections.to_other_patient(hill.technician, photograph, other, WHY),
+        "exam": lambda: corrections.exam_to_other_patient(hill.technician, exam, other, WHY),
+        "cancel": lambda: corrections.cancel_exam(hill.technician, exam, WHY),
+    }
+    change[which]()
+    signature = Signature.objects.get()
+    assert (signature.withdrawn_by, signature.withdrawn_reason) == (hill.technician, WHY)
+    assert Correction.objects.get().withdrew
+    assert AuditEvent.objects.get(action="corrected").detail["withdrew"] is True
+    assert exam.reviews.count() == 1
+    exam.refresh_from_db()
+    assert not is_signed(exam)
+    assert exam.standing == (Standing.CANCELLED if which == "cancel" else exam.standing)
+
+
+def test_a_signed_exam_takes_no_change_but_a_correction(hill: Clinic) -> None:
+    exam, photograph = signed(hill)
+    changes: list[Callable[[], object]] = [
+        lambda: exams.move_to_other_eye(hill.technician, photograph),
+        lambda: exams.set_absence(hill.technician, exam, Eye.LEFT, None),
+        lambda: exams.withdraw(hill.technician, photograph),
+        lambda: facts.record_facts(hill.technician, exam, facts.Facts()),
+    ]
+    for change in changes:
+        with pytest.raises(Closed, match="signed"):
+            change()
+
+
+def test_a_merge_leaves_a_signature_and_its_undoing_takes_back_what_was_signed_since(hill: Clinic) -> None:
+    exam, _ = signed(hill)
+    kept = add_patient(hill, "Anna Ruis")
+    corrections.merge(hill.technician, kept, exam.patient, WHY)
+    assert is_signed(exam)
+    corrections.part(hill.technician, Patient.objects.get(name="Ana Ruiz"), WHY)
+    assert is_signed(exam)
+    other = add_patient(hill, "Ben Okoro", date(1970, 1, 1))
+    theirs = add_exam(hill, other, date(2025, 6, 1))
+    corrections.merge(hill.technician, kept, other, WHY)
+    graded(hill, theirs, 2)
+    read(hill.doctor, theirs, Read(right=EyeRead("good", Grade.NONE, "no_sign"), override_reason="Looked closely"))
+    sign(hill.doctor, theirs, Signature.How.PASSWORD)
+    corrections.part(hill.technician, other, WHY)
+    assert not is_signed(theirs)
+
+
+def test_a_photograph_goes_to_a_new_exam_where_the_one_of_that_day_is_signed(hill: Clinic) -> None:
+    exam, _ = signed(hill)
+    other = add_patient(hill, "Ben Okoro", date(1970, 1, 1))
+    stray = graded(hill, add_exam(hill, other, date(2025, 6, 1)), 2)
+    made = corrections.to_other_patient(hill.technician, stray, exam.patient, WHY)
+    assert made != exam
+    assert is_signed(exam)
