@@ -73,7 +73,10 @@ def watch(context: BrowserContext, service: Service) -> list[str]:
 @pytest.fixture()
 def page(browser: Browser, service: Service, clinic: str) -> Iterator[Page]:
     """Have a page with the administrator signed in; nothing may go to another host or into the console."""
-    context = browser.new_context(storage_state=clinic, viewport={"width": 1280, "height": 800})
+    # What a test holds back must not come out of the browser's own store: see test_offline for that.
+    context = browser.new_context(
+        storage_state=clinic, viewport={"width": 1280, "height": 800}, service_workers="block"
+    )
     wrong = watch(context, service)
     yield context.new_page()
     context.close()

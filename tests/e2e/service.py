@@ -15,7 +15,7 @@ from urllib.request import urlopen
 from retineye.grading.pack import default_pack_path
 from tests.packs import write_tiny_pack
 
-START_S = 60.0
+START_S = 240.0
 PHOTOGRAPHS = Path(__file__).parents[1] / "idrid"
 
 

@@ -11,7 +11,7 @@ from retineye.clinic.grade import grade_photograph
 from retineye.clinic.models import Exam, Photograph
 from tests.cast import PASSWORD, Clinic, add_exam, picture, send
 
-OPEN = {"home", "about", "health", "account_login", "account_inactive"}
+OPEN = {"home", "about", "health", "offline", "service_worker", "account_login", "account_inactive"}
 BY_LINK = {"first_run", "join"}
 """Open to who holds a secret link; any other token opens nothing."""
 
