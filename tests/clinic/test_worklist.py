@@ -1,15 +1,17 @@
 """The lists: what is on them, in which order, and what they cost."""
 
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
 from django.utils import timezone
 
 from retineye.clinic.exams import create_exam, set_absence
-from retineye.clinic.models import Absence, Exam, Eye, Photograph, State, Verdict
+from retineye.clinic.filters import keep_filter, saved_filters_of
+from retineye.clinic.models import Absence, Exam, Eye, Patient, Photograph, State, Verdict
+from retineye.clinic.reviews import assign
 from retineye.clinic.standing import refresh
-from retineye.clinic.worklist import Show, counts_for, worklist_for
+from retineye.clinic.worklist import NO_FILTERS, Filters, Place, Show, counts_for, neighbours, page_of, worklist_for
 from retineye.grading.result import Grade
 from tests.cast import Clinic, add_patient
 
@@ -81,6 +83,11 @@ def test_each_list_holds_what_its_name_says_and_the_counts_agree(hill: Clinic) -
         Show.REFER: 2,
         Show.UNSURE: 2,
         Show.INCOMPLETE: 2,
+        Show.UNSIGNED: 5,
+        Show.MINE: 0,
+        Show.SECOND: 0,
+        Show.ESCALATED: 0,
+        Show.SIGNED: 0,
         Show.GRADING: 1,
         Show.ROUTINE: 1,
         Show.ALL: 7,
@@ -105,23 +112,89 @@ def test_a_page_costs_the_same_number_of_queries_however_long_it_is(
     for number in range(exams):
         exam_with(hill, Grade.MODERATE, Grade.MILD, minutes_ago=number)
     hill.doctor.refresh_from_db()
-    with django_assert_num_queries(4):
+    with django_assert_num_queries(8):
         assert len(worklist_for(hill.doctor)) == exams
 
 
 def test_all_counts_come_from_one_query(hill: Clinic, django_assert_num_queries: Any) -> None:
     exam_with(hill, Grade.MODERATE, Grade.MILD)
     hill.doctor.refresh_from_db()
-    with django_assert_num_queries(2):
+    with django_assert_num_queries(3):
         counts_for(hill.doctor)
 
 
-def test_a_list_comes_in_pages(hill: Clinic) -> None:
+@pytest.mark.parametrize("show", [Show.ATTENTION, Show.ALL])
+def test_a_list_comes_in_pages_forward_and_back_without_a_row_twice(hill: Clinic, show: Show) -> None:
     for number in range(5):
-        exam_with(hill, Grade.MODERATE, Grade.MILD, minutes_ago=number)
-    pages = [worklist_for(hill.doctor, limit=2, offset=offset) for offset in (0, 2, 4)]
-    assert [len(page) for page in pages] == [2, 2, 1]
-    assert len({row.exam.pk for page in pages for row in page}) == 5
+        exam_with(hill, Grade.SEVERE if number % 2 else Grade.MODERATE, Grade.MILD, minutes_ago=number)
+    first = page_of(hill.doctor, show, limit=2)
+    second = page_of(hill.doctor, show, after=first.after, limit=2)
+    third = page_of(hill.doctor, show, after=second.after, limit=2)
+    assert [len(page.rows) for page in (first, second, third)] == [2, 2, 1]
+    assert len({row.exam.pk for page in (first, second, third) for row in page.rows}) == 5
+    assert first.before is None
+    assert third.after is None
+    back = page_of(hill.doctor, show, before=third.before, limit=2)
+    assert [row.exam.pk for row in back.rows] == [row.exam.pk for row in second.rows]
+    assert page_of(hill.doctor, show, before=second.before, limit=2).before is None
+
+
+def test_a_place_is_read_as_it_was_written_and_nothing_else_is(hill: Clinic) -> None:
+    place = Place.of(exam_with(hill, Grade.MODERATE, Grade.MILD))
+    assert Place.parse(str(place)) == place
+    for text in ("", "x", "1~2~3", "1~2026-01-01T00:00:00~x", "1~2026-01-01T00:00:00~" + str(place.pk)):
+        assert Place.parse(text) is None
+
+
+@pytest.mark.parametrize(
+    ("filters", "found"),
+    [
+        (Filters(grades=frozenset({3})), {"right severe"}),
+        (Filters(grades=frozenset({0}), eye="right"), {"left moderate", "routine"}),
+        (Filters(grades=frozenset({2, 3})), {"right severe", "left moderate"}),
+        (Filters(ungradable=True), {"poor"}),
+        (Filters(unsure=True), {"unsure"}),
+        (Filters(text="SEVERE"), {"right severe"}),
+        (Filters(unsigned=True), {"right severe", "left moderate", "unsure", "poor", "routine"}),
+        (Filters(taken_from=date(2100, 1, 1)), set()),
+        (Filters(taken_to=date(2100, 1, 1), text="poor"), {"poor"}),
+        (Filters(mine=True), {"unsure"}),
+    ],
+)
+def test_each_filter_narrows_the_list_and_the_counts_alike(hill: Clinic, filters: Filters, found: set[str]) -> None:
+    exams = {
+        "right severe": exam_with(hill, Grade.SEVERE, Grade.MILD),
+        "left moderate": exam_with(hill, Grade.NONE, Grade.MODERATE),
+        "unsure": exam_with(hill, Grade.MILD, Grade.MILD, uncertain=True),
+        "poor": exam_with(hill, State.UNGRADABLE, Grade.MILD),
+        "routine": exam_with(hill, Grade.NONE, Grade.NONE),
+    }
+    for name, exam in exams.items():
+        Patient.objects.filter(pk=exam.patient_id).update(name=name, name_key=name)
+    assign(hill.manager, exams["unsure"], hill.doctor)
+    names = {row.patient.name for row in worklist_for(hill.doctor, Show.ALL, filters)}
+    assert names == found
+    assert counts_for(hill.doctor, filters)[Show.ALL] == len(found)
+
+
+def test_the_exam_before_and_the_exam_after_are_those_of_the_list(hill: Clinic) -> None:
+    severe, old, young = (
+        exam_with(hill, Grade.SEVERE, Grade.MILD),
+        exam_with(hill, Grade.MODERATE, Grade.MILD, minutes_ago=9),
+        exam_with(hill, Grade.MODERATE, Grade.MILD),
+    )
+    severe.refresh_from_db(), old.refresh_from_db(), young.refresh_from_db()
+    assert neighbours(hill.doctor, Show.UNSIGNED, NO_FILTERS, old) == (severe.pk, young.pk)
+    assert neighbours(hill.doctor, Show.UNSIGNED, NO_FILTERS, severe) == (None, old.pk)
+    assert neighbours(hill.doctor, Show.UNSIGNED, NO_FILTERS, young) == (old.pk, None)
+
+
+def test_a_filter_is_kept_under_a_name_of_ones_own(hill: Clinic) -> None:
+    assert keep_filter(hill.doctor, " Severe  ones ", "show=all&grade=3")
+    assert keep_filter(hill.doctor, "Severe ones", "show=all&grade=4")
+    assert keep_filter(hill.doctor, "", "show=all") is None
+    assert [(one.name, one.query) for one in saved_filters_of(hill.doctor)] == [("Severe ones", "show=all&grade=4")]
+    assert not saved_filters_of(hill.manager).exists()
 
 
 def test_a_recorded_reason_closes_an_exam_that_lacks_an_eye(hill: Clinic) -> None:

@@ -130,13 +130,16 @@ def test_the_worklist_counts_searches_and_turns_pages(administrator: Client, hil
         administrator.post(reverse("exam_new", args=[patient.pk]))
     page = administrator.get(reverse("worklist"), {"show": "all"})
     assert len(page.context["rows"]) == 25
-    assert "Page 1 of 2" in page.content.decode()
-    assert len(administrator.get(reverse("worklist"), {"show": "all", "page": "2"}).context["rows"]) == 2
+    assert "27 exams in this list" in page.content.decode()
+    following = administrator.get(reverse("worklist"), {"show": "all", "after": str(page.context["page"].after)})
+    assert len(following.context["rows"]) == 2
+    back = administrator.get(reverse("worklist"), {"show": "all", "before": str(following.context["page"].before)})
+    assert [row.exam.pk for row in back.context["rows"]] == [row.exam.pk for row in page.context["rows"]]
     found = administrator.get(reverse("worklist"), {"show": "all", "q": "patient 26"})
     assert [row.patient for row in found.context["rows"]] == [patients[26]]
     assert {one["key"]: one["count"] for one in found.context["filters"]}["all"] == 1
     assert "Nothing here is found" in administrator.get(reverse("worklist"), {"q": "nobody"}).content.decode()
-    assert administrator.get(reverse("worklist"), {"show": "nonsense", "page": "x"}).status_code == 200
+    assert administrator.get(reverse("worklist"), {"show": "nonsense", "after": "x"}).status_code == 200
 
 
 def test_an_exam_of_a_day_that_lies_ahead_is_refused_in_words(administrator: Client, hill: Clinic) -> None:
@@ -177,7 +180,7 @@ def test_a_fault_of_ours_is_designed_and_names_no_patient(
     def broken(*args: object) -> None:
         raise RuntimeError(f"about {patient.name}")
 
-    monkeypatch.setattr("retineye.web.views.patients.outcomes_of", broken)
+    monkeypatch.setattr("retineye.web.views.patients.sights_of", broken)
     with override_settings(DEBUG=False):
         answer = client.get(reverse("patient", args=[patient.pk]))
     assert answer.status_code == 500

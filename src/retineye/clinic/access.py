@@ -2,11 +2,12 @@
 
 from uuid import UUID
 
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from retineye.accounts.models import Organisation
 from retineye.accounts.policy import Person, Right, allowed, membership_of
-from retineye.clinic.models import Exam, Patient, Photograph, Verdict
+from retineye.clinic.blind import reads_blind
+from retineye.clinic.models import Exam, Patient, Photograph, ReadState, Review, Verdict
 
 
 def organisation_of(user: Person) -> Organisation | None:
@@ -35,7 +36,7 @@ def exams_for(user: Person) -> QuerySet[Exam]:
     """Give the exams of the person's clinic, with their patients."""
     clinic = _clinic_id(user)
     exams = Exam.objects.select_related("patient")
-    return exams.filter(patient__organisation_id=clinic) if clinic else exams.none()
+    return exams.filter(clinic_id=clinic) if clinic else exams.none()
 
 
 def photographs_for(user: Person) -> QuerySet[Photograph]:
@@ -46,7 +47,16 @@ def photographs_for(user: Person) -> QuerySet[Photograph]:
 
 
 def verdicts_for(user: Person) -> QuerySet[Verdict]:
-    """Give the verdicts of the person's clinic, with photograph, exam and patient."""
+    """Give the verdicts of the person's clinic but those that are kept from a blind reader."""
     clinic = _clinic_id(user)
     verdicts = Verdict.objects.select_related("photograph__exam__patient").filter(photograph__withdrawn_at=None)
-    return verdicts.filter(photograph__exam__patient__organisation_id=clinic) if clinic else verdicts.none()
+    if not clinic:
+        return verdicts.none()
+    verdicts = verdicts.filter(photograph__exam__patient__organisation_id=clinic)
+    if not reads_blind(user):
+        return verdicts
+    own = Exists(Review.objects.filter(exam=OuterRef("photograph__exam"), reader=user.pk))
+    unread = (ReadState.NOT_YET, ReadState.UNREAD)
+    return verdicts.filter(
+        Q(photograph__exam__read_state=ReadState.SIGNED) | (own & ~Q(photograph__exam__read_state__in=unread))
+    )

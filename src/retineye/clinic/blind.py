@@ -1,14 +1,41 @@
-"""Who may not see the machine's verdict yet: in a clinic that reads blind first, whoever still has to read the exam."""
+"""What a person may see of an exam, and who may not see the machine's verdict yet.
+
+In a clinic that reads blind first, the verdict is kept from whoever reads until that person's own read is recorded. A
+second reader never sees the first read before the own one is recorded, in any clinic.
+"""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from uuid import UUID
 
 from retineye.accounts.models import User
 from retineye.accounts.policy import Person, Right, allowed
-from retineye.clinic.models import Exam, ReadState
-from retineye.clinic.opinion import opinions_of
-from retineye.clinic.outcome import pictured
+from retineye.clinic.models import Exam, ReadState, Review
+from retineye.clinic.opinion import Opinion, opinions_of
+from retineye.clinic.outcome import Outcome, Pictured, outcome, pictured
 from retineye.clinic.settings import settings_of
+from retineye.clinic.signed import most_urgent, read_outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """What one person sees of an exam."""
+
+    pictures: list[Pictured]
+    machine: Outcome
+    """What the software says; not to be shown where it is hidden."""
+    opinion: Opinion
+    hidden: bool
+    """The software's verdict is kept from this person until the person's own read is recorded."""
+    outcome: Outcome
+    """What holds for this person: as signed, else as read so far as the person may know, else the software's."""
+    reads: tuple[Review, ...]
+    """The reads that this person may see."""
+
+    @property
+    def signed(self) -> bool:
+        """Say whether a signature stands."""
+        return self.opinion.signature is not None
 
 
 def reads_blind(user: Person) -> bool:
@@ -30,3 +57,35 @@ def hidden_among(user: Person, exams: Iterable[Exam]) -> frozenset[UUID]:
     unsigned = [exam.pk for exam in exams if exam.read_state != ReadState.SIGNED]
     opinions = opinions_of(unsigned, pictured(unsigned))
     return frozenset(pk for pk, opinion in opinions.items() if user.pk not in opinion.readers)
+
+
+def sights_of(user: Person, exams: Iterable[Exam]) -> dict[UUID, Sight]:
+    """Give what the person sees of each exam, by its id. Four queries and two for the person, however many exams."""
+    listed = list(exams)
+    keys = [exam.pk for exam in listed]
+    pictures = pictured(keys)
+    opinions = opinions_of(keys, pictures)
+    blind, reader = reads_blind(user), allowed(user, Right.READ)
+    return {
+        exam.pk: _sight(exam, pictures[exam.pk], opinions[exam.pk], user.pk, blind=blind, reader=reader)
+        for exam in listed
+    }
+
+
+def sight_of(user: Person, exam: Exam) -> Sight:
+    """Give what the person sees of one exam."""
+    return sights_of(user, [exam])[exam.pk]
+
+
+def _sight(
+    exam: Exam, pictures: list[Pictured], opinion: Opinion, user_id: UUID, *, blind: bool, reader: bool
+) -> Sight:
+    machine = outcome(exam, pictures)
+    if opinion.signature is not None:
+        holds = read_outcome(exam, opinion.signature.review, machine, signed=True)
+        return Sight(pictures, machine, opinion, False, holds, opinion.reads)
+    own = opinion.of(user_id)
+    may_know = not reader or own is not None or opinion.second is not None or exam.read_state == ReadState.READ
+    reads = opinion.reads if may_know else ()
+    holds = most_urgent([machine, *(read_outcome(exam, read, machine, signed=False) for read in reads)])
+    return Sight(pictures, machine, opinion, blind and own is None, holds, reads)

@@ -14,9 +14,10 @@ from retineye.accounts.models import User
 from retineye.accounts.policy import Right, allowed
 from retineye.clinic import intake, pieces, uploads
 from retineye.clinic.access import verdicts_for
+from retineye.clinic.blind import hides
 from retineye.clinic.capture import Said
 from retineye.clinic.failures import failure_text
-from retineye.clinic.models import Eye, Field, Photograph
+from retineye.clinic.models import Eye, Field, Photograph, State
 from retineye.clinic.sides import EYE_CODES, EYE_WORDS, FIELD_WORDS, Source
 from retineye.web import shown
 from retineye.web.templatetags.look import born
@@ -84,6 +85,7 @@ def card_shown(user: User, photograph: Photograph, *, asked: str = "") -> dict[s
     verdict = verdicts_for(user).filter(photograph=photograph).order_by("-attempt").first()
     return {
         "card": shown.card(photograph, verdict),
+        "hidden": State(photograph.state).final and hides(user, photograph.exam),
         "poll": shown.Poll(int(asked) + 1 if asked.isdecimal() else 0),
         "may_send": allowed(user, Right.SEND_PHOTOGRAPH),
         "may_regrade": allowed(user, Right.REGRADE),

@@ -17,8 +17,9 @@ from retineye.accounts.models import User
 from retineye.accounts.policy import Right, allowed
 from retineye.clinic import exams
 from retineye.clinic.access import exams_for, patients_for
-from retineye.clinic.models import Absence, Exam, Eye
-from retineye.clinic.outcome import outcome, pictured
+from retineye.clinic.blind import sight_of
+from retineye.clinic.models import Absence, Exam, Eye, ReadState, State
+from retineye.clinic.outcome import outcome
 from retineye.clinic.pieces import pieces_of
 from retineye.web import shown
 from retineye.web.forms import AbsenceForm, ExamForm, EyeForm
@@ -92,13 +93,17 @@ def exam_dilated(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 
 def _to_show(user: User, found: Exam) -> dict[str, object]:
-    pictures = pictured([found.pk])[found.pk]
-    result = outcome(found, pictures)
+    sight = sight_of(user, found)
+    # Who reads blind sees here what is still on its road; the rest waits on the page for reading.
+    pictures = [one for one in sight.pictures if not (sight.hidden and State(one.photograph.state).final)]
+    result = outcome(found, pictures) if sight.hidden else sight.outcome
     return {
         "exam": found,
+        "hidden": sight.hidden,
+        "may_read": allowed(user, Right.READ) and found.read_state != ReadState.NOT_YET,
         "lanes": shown.lanes(found, result, pictures),
         "outcome": shown.panel(result.patient),
-        "show_eyes": bool(pictures),
+        "show_eyes": bool(pictures) and not sight.hidden,
         "absences": Absence.choices,
         "most_bytes": settings.RETINEYE_MAX_UPLOAD_BYTES,
         "may_send": allowed(user, Right.SEND_PHOTOGRAPH) and not found.cancelled_at,

@@ -15,12 +15,13 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from retineye.accounts import audit
 from retineye.accounts.models import User
-from retineye.accounts.policy import Right, require
+from retineye.accounts.policy import Right, allowed, require
 from retineye.clinic import exams
 from retineye.clinic import patients as verbs
 from retineye.clinic.access import patients_for, records_for
+from retineye.clinic.blind import sights_of
+from retineye.clinic.earlier import earlier_for
 from retineye.clinic.models import Patient
-from retineye.clinic.outcome import outcomes_of
 from retineye.web.patient_forms import PatientChangeForm, PatientForm, identifiers_form, typed_identifiers
 
 PER_PAGE = 25
@@ -98,11 +99,13 @@ def patient(request: HttpRequest, pk: UUID) -> HttpResponse:
         object_id=found.pk,
     )
     history = exams.history_of(found)
-    outcomes = outcomes_of(history)
+    sights = sights_of(user, history)
     shown: dict[str, Any] = {
         "patient": found,
-        "rows": [{"exam": exam, "outcome": outcomes[exam.pk]} for exam in history],
+        "rows": [{"exam": exam, "sight": sights[exam.pk], "outcome": sights[exam.pk].outcome} for exam in history],
         "numbers": list(found.identifiers.order_by("created_at", "id")),
+        "earlier": list(earlier_for(user).filter(patient=found)),
+        "may_send": allowed(user, Right.SEND_PHOTOGRAPH),
         "merged": list(found.merged.order_by("created_at")),
         "today": timezone.localdate(),
     }

@@ -1,26 +1,24 @@
-"""The list of exams that ask something of a person."""
+"""The list of exams that ask something of a person, and the filters that a person keeps."""
 
 from typing import Final, cast
+from uuid import UUID
 
-from django.core.paginator import Paginator
+from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_safe
+from django.views.decorators.http import require_POST, require_safe
 
 from retineye.accounts.models import User
-from retineye.accounts.policy import Right, require
-from retineye.clinic.worklist import Show, counts_for, worklist_for
+from retineye.accounts.policy import Right, allowed, require
+from retineye.clinic.blind import reads_blind
+from retineye.clinic.filters import keep_filter, saved_filters_of
+from retineye.clinic.worklist import Show, counts_for, escalated_for, page_of
+from retineye.web.listing import choices, listing_of, pills
 
 PER_PAGE: Final = 25
-_TITLES: Final = {
-    Show.ATTENTION: "To read",
-    Show.REFER: "Refer",
-    Show.UNSURE: "Unsure",
-    Show.INCOMPLETE: "Ungradable or incomplete",
-    Show.ROUTINE: "Routine",
-    Show.ALL: "All",
-}
 
 
 @never_cache
@@ -29,19 +27,42 @@ def worklist(request: HttpRequest) -> HttpResponse:
     """Show one list, with the counts of all."""
     user = cast(User, request.user)
     require(user, Right.VIEW_PATIENTS)
-    asked = request.GET.get("show", "")
-    show = Show(asked) if asked in _TITLES else Show.ATTENTION
-    text = request.GET.get("q", "").strip()[:200]
-    counts = counts_for(user, text)
-    page = Paginator(range(counts[show]), PER_PAGE).get_page(request.GET.get("page"))
-    rows = worklist_for(user, show, text=text, limit=PER_PAGE, offset=max(page.start_index() - 1, 0))
-    filters = [{"key": key.value, "title": title, "count": counts[key]} for key, title in _TITLES.items()]
+    listing = listing_of(user, request.GET)
+    counts = counts_for(user, listing.filters)
+    page = page_of(user, listing.show, listing.filters, after=listing.after, before=listing.before, limit=PER_PAGE)
     shown = {
         "page": page,
-        "rows": rows,
-        "filters": filters,
-        "show": show.value,
-        "text": text,
+        "rows": page.rows,
+        "filters": pills(user, listing, counts),
+        "show": listing.show.value,
+        "text": listing.filters.text,
+        "query": listing.query,
+        "total": counts[listing.show],
         "grading": counts[Show.GRADING],
+        "escalated": escalated_for(user),
+        "reader": allowed(user, Right.READ),
+        "blind": reads_blind(user),
+        "saved": saved_filters_of(user),
+        **choices(listing),
     }
     return render(request, "web/worklist.html", shown)
+
+
+@require_POST
+def filter_save(request: HttpRequest) -> HttpResponse:
+    """Keep the filters of the list under a name."""
+    user = cast(User, request.user)
+    listing = listing_of(user, request.POST)
+    kept = keep_filter(user, request.POST.get("name", ""), listing.query)
+    if kept is None:
+        messages.error(request, _("Give the filter a name of up to 60 letters."))
+    else:
+        messages.success(request, _("Kept as “%(name)s”.") % {"name": kept.name})
+    return redirect(f"{reverse('worklist')}?{listing.query}")
+
+
+@require_POST
+def filter_drop(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """Forget a filter that was kept."""
+    get_object_or_404(saved_filters_of(cast(User, request.user)), pk=pk).delete()
+    return redirect("worklist")

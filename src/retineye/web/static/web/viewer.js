@@ -48,6 +48,7 @@
       settle();
     });
     asleep(stage, viewer, true);
+    stage.dispatchEvent(new CustomEvent("stage:open", { bubbles: true, detail: { viewer } }));
   };
 
   // Until a person touches the stage, wheel and finger belong to the page, or nobody could scroll past a photograph.
