@@ -2,6 +2,7 @@
 
 from datetime import date
 from typing import Any
+from uuid import uuid4
 
 import pytest
 import time_machine
@@ -10,9 +11,10 @@ from django.test import Client
 from django.urls import reverse
 
 from retineye.clinic import corrections
+from retineye.clinic.earlier import Earlier, keep
 from retineye.clinic.facts import Facts, record_facts
 from retineye.clinic.grade import grade_photograph
-from retineye.clinic.models import ClinicSettings, Correction, Exam, Eye, Patient, Photograph
+from retineye.clinic.models import ClinicSettings, Correction, EarlierRecord, Exam, Eye, Patient, Photograph
 from retineye.clinic.patients import create_patient
 from tests.cast import Clinic, add_exam, add_patient, picture, send
 
@@ -314,3 +316,50 @@ def test_a_page_shows_the_clinics_own_day_and_hour(nurse: Client, hill: Clinic) 
     page = nurse.get(address).content.decode()
     assert "2 Jun 2025, 01:30" in page
     assert 'max="2025-06-02"' in page
+
+
+def old_record(hill: Clinic, **changes: Any) -> EarlierRecord:
+    """Have a photograph of another system on a patient of the clinic."""
+    given = {"picture": picture(7), "said": "3", "grade": 3, "eye": Eye.RIGHT, **changes}
+    return keep(add_patient(hill), Earlier(uuid4(), "RetinEye 1", date(2021, 5, 4), **given))
+
+
+def test_what_another_system_held_is_shown_as_its_own_word_and_filed_by_who_sees_the_eye(
+    nurse: Client, hill: Clinic
+) -> None:
+    record = old_record(hill)
+    address = reverse("patient", args=[record.patient_id])
+    page = nurse.get(address).content.decode()
+    assert "its grades are not to be relied on" in page
+    assert "“3”" in page
+    assert "By its name it is the right one" in page
+    shown = nurse.get(reverse("earlier_display", args=[record.pk]))
+    assert shown["Content-Type"] == "image/jpeg"
+    asked = nurse.post(reverse("earlier_file", args=[record.pk]), {"eye": "both"}, follow=True)
+    assert "Say which eye" in asked.content.decode()
+    nurse.post(reverse("earlier_file", args=[record.pk]), {"eye": "left"})
+    photograph = Photograph.objects.get()
+    assert (photograph.eye, photograph.exam.taken_on) == (Eye.LEFT, date(2021, 5, 4))
+    assert reverse("exam", args=[photograph.exam_id]) in nurse.get(address).content.decode()
+    again = nurse.post(reverse("earlier_file", args=[record.pk]), {"eye": "left"}, follow=True)
+    assert "filed already" in again.content.decode()
+
+
+def test_a_thumbnail_of_another_system_is_shown_and_can_not_be_filed(nurse: Client, hill: Clinic) -> None:
+    record = old_record(hill, picture=picture(7, width_px=300, height_px=200))
+    page = nurse.get(reverse("patient", args=[record.patient_id])).content.decode()
+    assert "Only a thumbnail of 300 × 200 pixels is left" in page
+    assert reverse("earlier_file", args=[record.pk]) not in page
+
+
+def test_a_record_without_a_picture_says_so_and_a_stranger_sees_nothing(
+    client: Client, hill: Clinic, lake: Clinic
+) -> None:
+    record, pictured = old_record(hill, picture=None), old_record(hill)
+    signed_in(client, hill.manager)
+    assert "The photograph is lost" in client.get(reverse("patient", args=[record.patient_id])).content.decode()
+    assert client.get(reverse("earlier_display", args=[record.pk])).status_code == 404
+    assert client.post(reverse("earlier_file", args=[pictured.pk]), {"eye": "left"}).status_code == 403
+    signed_in(client, lake.administrator)
+    assert client.get(reverse("earlier_display", args=[pictured.pk])).status_code == 404
+    assert client.post(reverse("earlier_file", args=[pictured.pk]), {"eye": "left"}).status_code == 404
