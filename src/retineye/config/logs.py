@@ -63,6 +63,8 @@ def logging_config(level: str) -> dict[str, Any]:
             # Django's own handlers (mail to admins, console) would print what ours leaves out.
             "django": {"handlers": [], "level": level, "propagate": True},
             "django.server": {"handlers": [], "level": "WARNING", "propagate": True},
+            # httpx writes whole addresses, and a webhook's may hold a secret.
+            "httpx": {"level": "WARNING", "propagate": True},
             # axes writes the name that somebody signed in with.
             "axes": {"handlers": [], "level": "CRITICAL", "propagate": False},
         },

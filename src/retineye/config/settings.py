@@ -112,6 +112,7 @@ INSTALLED_APPS = [
     "allauth.account",
     "allauth.mfa",
     "axes",
+    "ninja",
     "django_tasks",
     "django_tasks_db",
 ]
