@@ -22,6 +22,9 @@ GUARDS = [
     Guard("clinic_storedresult", deletable=True),
     Guard("clinic_correction", deletable=True),
     Guard("clinic_review", deletable=True),
+    Guard("clinic_reminder", deletable=True),
+    Guard("clinic_referraloutcome", deletable=True),
+    Guard("clinic_erasure"),
     Guard("clinic_addendum", deletable=True),
     Guard(
         "clinic_signature",

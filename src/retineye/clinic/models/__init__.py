@@ -3,6 +3,7 @@
 from retineye.clinic.models.batch import Batch, BatchRow
 from retineye.clinic.models.correction import Correction
 from retineye.clinic.models.earlier import EarlierRecord
+from retineye.clinic.models.erasure import Erasure
 from retineye.clinic.models.exam import (
     Absence,
     Exam,
@@ -19,6 +20,7 @@ from retineye.clinic.models.exam import (
 )
 from retineye.clinic.models.exchange import Arrival, Delivery, Destination, Sender
 from retineye.clinic.models.patient import DiabetesType, Patient, PatientIdentifier, Sex, search_key
+from retineye.clinic.models.recall import RecallEnd, ReferralOutcome, Reminder
 from retineye.clinic.models.report import CallBack, CallBackTry, ClinicText, Report, StoredResult, TextReview
 from retineye.clinic.models.review import Addendum, Change, Dme, Feature, Quality, Review, SavedFilter, Signature
 from retineye.clinic.models.settings import ClinicSettings
@@ -44,6 +46,7 @@ __all__ = [
     "DiabetesType",
     "Dme",
     "EarlierRecord",
+    "Erasure",
     "Exam",
     "Eye",
     "Feature",
@@ -54,6 +57,9 @@ __all__ = [
     "Photograph",
     "Quality",
     "ReadState",
+    "RecallEnd",
+    "ReferralOutcome",
+    "Reminder",
     "Report",
     "Review",
     "SavedFilter",

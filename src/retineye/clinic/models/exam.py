@@ -181,6 +181,9 @@ class Exam(models.Model):
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+", editable=False
     )
     signed_at = models.DateTimeField(null=True, editable=False, help_text="While a signature stands.")
+    due_on = models.DateField(null=True, editable=False, help_text="When to come again or be seen, as known now.")
+    due_set_on = models.DateField(null=True, blank=True, help_text="A day that a person put in its place.")
+    recall_end = models.CharField(max_length=10, blank=True, help_text="A code of RecallEnd: not called any more.")
     escalated_at = models.DateTimeField(null=True, editable=False, help_text="When it had waited too long unread.")
     guideline = models.CharField(
         max_length=40, default="ico-2017-high", help_text="Key of the referral table that this exam is read by."
@@ -191,6 +194,7 @@ class Exam(models.Model):
     class Meta:
         indexes = (
             models.Index(fields=["patient", "-taken_on"], name="exam_history"),
+            models.Index(fields=["clinic_id", "due_on"], name="exam_due"),
             models.Index(
                 fields=[
                     "clinic_id",

@@ -4,6 +4,7 @@ import unicodedata
 import uuid
 from typing import Any
 
+from django.conf import settings
 from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -76,6 +77,13 @@ class Patient(models.Model):
     diabetes_type = models.CharField(max_length=11, choices=DiabetesType.choices, blank=True)
     diabetes_year = models.PositiveSmallIntegerField(null=True, blank=True, help_text="When diabetes was found.")
     deceased_on = models.DateField(null=True, blank=True)
+    research_consent = models.BooleanField(null=True, help_text="To anonymised use in research; null: nobody asked.")
+    research_consent_at = models.DateTimeField(null=True, blank=True, editable=False)
+    held_at = models.DateTimeField(null=True, blank=True, editable=False, help_text="Legal hold: nothing is erased.")
+    held_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+", editable=False
+    )
+    held_reason = models.CharField(max_length=300, blank=True, editable=False)
     merged_into = models.ForeignKey(
         "self", null=True, blank=True, on_delete=models.PROTECT, related_name="merged", editable=False
     )
