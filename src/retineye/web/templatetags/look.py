@@ -104,6 +104,9 @@ class Place:
     may_correct: bool
     may_call: bool
     may_edit_texts: bool
+    may_use_api: bool
+    may_take_in: bool
+    may_connect: bool
 
 
 @register.simple_tag
@@ -121,6 +124,9 @@ def place_of(user: Person) -> Place | None:
         may_correct=allowed(user, Right.CORRECT),
         may_call=allowed(user, Right.CALL_BACK),
         may_edit_texts=allowed(user, Right.EDIT_REPORT_TEXTS),
+        may_use_api=allowed(user, Right.USE_API),
+        may_take_in=allowed(user, Right.TAKE_IN_BATCH),
+        may_connect=allowed(user, Right.CONNECT),
     )
 
 
