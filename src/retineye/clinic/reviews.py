@@ -22,7 +22,7 @@ from django.utils.translation import gettext as _
 from retineye.accounts import audit
 from retineye.accounts.models import Membership, User
 from retineye.accounts.policy import RIGHTS, Right, allowed, require
-from retineye.clinic import blind, reports, standing
+from retineye.clinic import blind, reports, standing, webhooks
 from retineye.clinic.access import exams_for
 from retineye.clinic.closed import Closed, refuse_if_closed, refuse_if_signed
 from retineye.clinic.models import (
@@ -406,6 +406,9 @@ def sign(user: User, exam: Exam, how: Signature.How) -> Signature:
         )
         signed = read_outcome(desk.exam, review, desk.machine, signed=True)
         reports.result_changed(desk.exam, signed, review_id=review.pk, by=user)
+        webhooks.announce(
+            user.membership.organisation_id, webhooks.Event.EXAM_SIGNED, exam=desk.exam.pk, signature=signature.pk
+        )
     return signature
 
 
