@@ -244,7 +244,19 @@ def _fill(patient: Patient, given: Mapping[str, Any]) -> None:
     for column in RECORD:
         if column in given:
             setattr(patient, column, given[column] if given[column] is not None or column in _NULL else "")
-    patient.full_clean()
+    check_record(patient)
+
+
+def check_record(patient: Patient) -> None:
+    """Hold the columns of a patient's record against what they may be.
+
+    Raises
+    ------
+    django.core.exceptions.ValidationError
+        If one of them can not be so.
+    """
+    ours = {"organisation", "name", "birth_date", "birth_year", "local_id", *RECORD}
+    patient.full_clean(exclude={field.name for field in Patient._meta.fields} - ours)
 
 
 _NULL = ("diabetes_year", "deceased_on")

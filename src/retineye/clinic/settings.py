@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 from django.utils import timezone
 
-from retineye.accounts.models import Organisation
+from retineye.accounts.models import Organisation, User
 from retineye.accounts.policy import Person
 from retineye.clinic.models import ClinicSettings
 
@@ -19,7 +19,7 @@ def settings_of(organisation: Organisation | UUID) -> ClinicSettings:
 
 def zone_name_for(user: Person) -> str:
     """Name the time zone of the person's clinic; empty where there is no clinic, or it has named none."""
-    if not user.is_authenticated:
+    if not isinstance(user, User):
         return ""
     named = ClinicSettings.objects.filter(organisation__memberships__user=user).values_list("time_zone", flat=True)
     return named.first() or ""

@@ -137,7 +137,7 @@ def typed_identifiers(lines: BaseFormSet[IdentifierForm]) -> dict[str, str]:
     return {value: system for value, system in typed if value}
 
 
-def _treatment(eye: str) -> forms.MultipleChoiceField:
+def _treatment(eye: Any) -> forms.MultipleChoiceField:
     return forms.MultipleChoiceField(
         label=eye, required=False, choices=Treatment.choices, widget=forms.CheckboxSelectMultiple()
     )

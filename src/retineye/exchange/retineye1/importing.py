@@ -17,6 +17,7 @@ from retineye.accounts.invitations import AlreadyHereError, open_invitation
 from retineye.accounts.models import AuditEvent, Invitation, Organisation, Role, User
 from retineye.clinic.earlier import Earlier, keep
 from retineye.clinic.models import EarlierRecord, Eye, Patient, PatientIdentifier
+from retineye.clinic.patients import check_record
 from retineye.clinic.sides import eye_by_name
 from retineye.exchange.retineye1.report import Report, Why
 from retineye.exchange.retineye1.rows import Document, Kind, shared
@@ -141,7 +142,7 @@ class Importer:
             phone=one.text("phone")[:40],
         )
         try:
-            patient.full_clean()
+            check_record(patient)
         except ValidationError:
             self.report.left(one, Why.UNREADABLE)
             return None
@@ -185,7 +186,7 @@ class Importer:
         earlier = Earlier(key, SOURCE, one.happened_on, said, one.grade, picture, self._eye(one, image))
         try:
             with transaction.atomic():
-                record = keep(patient, earlier)
+                record: EarlierRecord | None = keep(patient, earlier)
         except DecodeError:
             self.report.photograph_unreadable(one)
             record = keep(patient, Earlier(key, SOURCE, one.happened_on, said, one.grade)) if said else None

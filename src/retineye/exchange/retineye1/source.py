@@ -55,7 +55,10 @@ def read(uri: str, database: str, *, named: Mapping[str, str], renamed: Mapping[
     if not is_available():
         raise SourceError("Reading MongoDB needs another package: install retineye[mongo].")
     try:
-        with MongoClient(uri, serverSelectionTimeoutMS=_ANSWER_MS, connectTimeoutMS=_ANSWER_MS) as client:
+        client: MongoClient[dict[str, Any]] = MongoClient(
+            uri, serverSelectionTimeoutMS=_ANSWER_MS, connectTimeoutMS=_ANSWER_MS
+        )
+        with client:
             return _read(client, database, named, renamed)
     except PyMongoError as exc:
         # Its own text may repeat the address, and with it a password.

@@ -38,16 +38,13 @@ def exam_correct(request: HttpRequest, pk: UUID) -> HttpResponse:
     user = cast(User, request.user)
     exam = get_object_or_404(exams_for(user), pk=pk)
     require(user, Right.CORRECT)
-    form: ReasonForm | None = None
-    if request.POST.get("what") == "cancel":
-        form = ReasonForm(request.POST)
-        if _done(form, lambda: verbs.cancel_exam(user, exam, form.cleaned_data["reason"])):
-            return redirect("exam", pk=pk)
-    elif request.method == "POST":
-        form = OtherPatientForm(request.POST)
-        if _done(form, lambda: verbs.exam_to_other_patient(user, exam, *_whose(user, form))):
+    form = _form(request, alone="cancel")
+    if isinstance(form, OtherPatientForm):
+        if _moved(user, form, lambda whose, why: verbs.exam_to_other_patient(user, exam, whose, why)):
             messages.success(request, _("The exam was moved."))
             return redirect("exam", pk=pk)
+    elif form is not None and _done(form, lambda why: verbs.cancel_exam(user, exam, why)):
+        return redirect("exam", pk=pk)
     return render(request, "web/exam_correct.html", {"exam": exam, "form": form, **_chooser(request, exam.patient)})
 
 
@@ -58,16 +55,13 @@ def photograph_correct(request: HttpRequest, pk: UUID) -> HttpResponse:
     user = cast(User, request.user)
     photograph = get_object_or_404(photographs_for(user), pk=pk)
     require(user, Right.CORRECT)
-    form: ReasonForm | None = None
-    if request.POST.get("what") == "eye":
-        form = ReasonForm(request.POST)
-        if _done(form, lambda: verbs.to_other_eye(user, photograph, form.cleaned_data["reason"])):
-            return redirect("exam", pk=photograph.exam_id)
-    elif request.method == "POST":
-        form = OtherPatientForm(request.POST)
-        if _done(form, lambda: verbs.to_other_patient(user, photograph, *_whose(user, form))):
+    form = _form(request, alone="eye")
+    if isinstance(form, OtherPatientForm):
+        if _moved(user, form, lambda whose, why: verbs.to_other_patient(user, photograph, whose, why)):
             messages.success(request, _("The photograph was moved to the other patient's exam of that day."))
             return redirect("exam", pk=photograph.exam_id)
+    elif form is not None and _done(form, lambda why: verbs.to_other_eye(user, photograph, why)):
+        return redirect("exam", pk=photograph.exam_id)
     shown = {
         "photograph": photograph,
         "exam": photograph.exam,
@@ -88,15 +82,13 @@ def patient_merge(request: HttpRequest, pk: UUID) -> HttpResponse:
     other = _asked(user, request, mine)
     form = OtherPatientForm(request.POST) if request.method == "POST" and other else None
     if form is not None and other is not None:
-        keep = {one.pk: one for one in (mine, other)}
 
-        def do() -> None:
-            kept = keep.pop(cast(OtherPatientForm, form).cleaned_data["patient"], None)
-            if kept is None:
+        def merge(kept: Patient, why: str) -> None:
+            if kept not in (mine, other):
                 raise ValidationError(_("Choose which of the two records is kept."))
-            verbs.merge(user, kept, *keep.values(), reason=cast(OtherPatientForm, form).cleaned_data["reason"])
+            verbs.merge(user, kept, other if kept == mine else mine, why)
 
-        if _done(form, do):
+        if _moved(user, form, merge):
             return redirect("patient", pk=form.cleaned_data["patient"])
     shown = {"patient": mine, "other": other, "pair": [mine, other] if other else [], "form": form}
     return render(request, "web/patient_merge.html", shown | _chooser(request, mine))
@@ -110,32 +102,42 @@ def patient_part(request: HttpRequest, pk: UUID) -> HttpResponse:
     require(user, Right.CORRECT)
     kept = record.merged_into_id or record.pk
     form = ReasonForm(request.POST)
-    if _done(form, lambda: verbs.part(user, record, form.cleaned_data["reason"])):
+    if _done(form, lambda why: verbs.part(user, record, why)):
         messages.success(request, _("The record stands for itself again."))
         return redirect("patient", pk=pk)
-    messages.error(request, " ".join(sentence for errors in form.errors.values() for sentence in errors))
+    messages.error(request, " ".join(str(sentence) for errors in form.errors.values() for sentence in errors))
     return redirect("patient", pk=kept)
 
 
-def _done(form: ReasonForm, do: Callable[[], object]) -> bool:
+def _form(request: HttpRequest, *, alone: str) -> ReasonForm | None:
+    # One page has two forms: one asks for a reason alone, the other also for the patient whose it is.
+    if request.method != "POST":
+        return None
+    return ReasonForm(request.POST) if request.POST.get("what") == alone else OtherPatientForm(request.POST)
+
+
+def _done(form: ReasonForm, do: Callable[[str], object]) -> bool:
     # A refusal belongs on the form that was filled in; an exam that is closed has its own answer.
     if not form.is_valid():
         return False
     try:
-        do()
+        do(form.cleaned_data["reason"])
     except Closed:
         raise
     except ValidationError as exc:
-        form.add_error(None if not hasattr(exc, "error_dict") else "reason", exc.messages)  # type: ignore[arg-type]
+        form.add_error("reason" if hasattr(exc, "error_dict") else None, exc.messages)
         return False
     return True
 
 
-def _whose(user: User, form: ReasonForm) -> tuple[Patient, str]:
-    chosen = patients_for(user).filter(pk=form.cleaned_data["patient"]).first()
-    if chosen is None:
-        raise ValidationError(_("Choose the patient."))
-    return chosen, form.cleaned_data["reason"]
+def _moved(user: User, form: OtherPatientForm, do: Callable[[Patient, str], object]) -> bool:
+    def move(why: str) -> None:
+        chosen = patients_for(user).filter(pk=form.cleaned_data["patient"]).first()
+        if chosen is None:
+            raise ValidationError(_("Choose the patient."))
+        do(chosen, why)
+
+    return _done(form, move)
 
 
 def _asked(user: User, request: HttpRequest, mine: Patient) -> Patient | None:
