@@ -117,7 +117,7 @@ def read_state(exam: Exam, opinion: Opinion, machine: Outcome, pictures: list[Pi
     """Say what the exam asks of doctors."""
     if opinion.signature is not None:
         return ReadState.SIGNED
-    if exam.cancelled_at or not _can_be_read(machine, pictures):
+    if exam.cancelled_at or not _can_be_read(exam, machine, pictures):
         return ReadState.NOT_YET
     if opinion.first is None:
         return ReadState.UNREAD
@@ -126,7 +126,9 @@ def read_state(exam: Exam, opinion: Opinion, machine: Outcome, pictures: list[Pi
     return ReadState.ARBITRATION if opinion.disputed else ReadState.READ
 
 
-def _can_be_read(machine: Outcome, pictures: list[Pictured]) -> bool:
+def _can_be_read(exam: Exam, machine: Outcome, pictures: list[Pictured]) -> bool:
     if not pictures:
-        return machine.patient.conclusion in _TO_READ_WITHOUT_PHOTOGRAPHS
+        # Nothing will come: it was handed over so, or a reason closes both eyes.
+        closed = exam.submitted_at is not None or all(bool(getattr(exam, f"{eye.value}_absence")) for eye in Eye)
+        return closed and machine.patient.conclusion in _TO_READ_WITHOUT_PHOTOGRAPHS
     return all(State(one.photograph.state).final for one in pictures)

@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from retineye.accounts import answers
 from retineye.clinic import batch, queue, single, webhooks
+from retineye.clinic.escalation import escalate
 from retineye.clinic.orphans import remove_orphans
 from retineye.clinic.sender import Sender
 from retineye.clinic.sweep import sweep
@@ -29,10 +30,12 @@ class Worker:
     idle_s: float = 0.2
     sweep_every_s: float = 10.0
     orphans_every_s: float = 3600.0
+    escalate_every_s: float = 300.0
     database_pause_s: float = 1.0
     _stopping: threading.Event = field(default_factory=threading.Event)
     _sweep_at: float = 0.0
     _orphans_at: float = 0.0
+    _escalate_at: float = 0.0
 
     def stop(self) -> None:
         """Have the loop end after the photograph that it is at."""
@@ -71,6 +74,9 @@ class Worker:
         if now >= self._sweep_at:
             self._sweep_at = now + self.sweep_every_s
             sweep(timezone.now())
+        if now >= self._escalate_at:
+            self._escalate_at = now + self.escalate_every_s
+            escalate(timezone.now())
         if now >= self._orphans_at:
             self._orphans_at = now + self.orphans_every_s
             try:

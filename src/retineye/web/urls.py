@@ -3,6 +3,7 @@
 from django.urls import path
 
 from retineye.web.views import (
+    agreement,
     audit,
     batches,
     call_backs,
@@ -44,6 +45,7 @@ urlpatterns = [
     path("archives/<uuid:pk>/", batches.batch, name="batch"),
     path("archives/<uuid:pk>/do/", batches.batch_do, name="batch_do"),
     path("archives/<uuid:pk>/results.<str:form>", batches.batch_results, name="batch_results"),
+    path("agreement/", agreement.agreement, name="agreement"),
     path("worklist/", worklist.worklist, name="worklist"),
     path("worklist/filters/", worklist.filter_save, name="filter_save"),
     path("worklist/filters/<uuid:pk>/forget/", worklist.filter_drop, name="filter_drop"),

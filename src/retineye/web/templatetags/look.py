@@ -102,6 +102,7 @@ class Place:
     may_read_audit: bool
     may_add: bool
     may_correct: bool
+    may_see_agreement: bool
     may_call: bool
     may_edit_texts: bool
     may_use_api: bool
@@ -122,6 +123,7 @@ def place_of(user: Person) -> Place | None:
         may_read_audit=allowed(user, Right.READ_AUDIT),
         may_add=allowed(user, Right.ADD_PATIENT),
         may_correct=allowed(user, Right.CORRECT),
+        may_see_agreement=allowed(user, Right.SEE_AGREEMENT),
         may_call=allowed(user, Right.CALL_BACK),
         may_edit_texts=allowed(user, Right.EDIT_REPORT_TEXTS),
         may_use_api=allowed(user, Right.USE_API),
