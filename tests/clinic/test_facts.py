@@ -11,12 +11,13 @@ from django.utils import timezone
 
 from retineye.accounts.models import AuditEvent
 from retineye.clinic.facts import Facts, facts_of, record_facts
+from retineye.clinic.intake import ExamClosed
 from retineye.clinic.intended_use import Circumstances
 from retineye.clinic.models import ClinicSettings, Exam, Photograph, Standing, State, Verdict
 from retineye.clinic.outcome import circumstances_of
 from retineye.clinic.patients import change_patient, create_patient
 from retineye.grading.result import Eye
-from tests.cast import Clinic, add_exam, add_patient
+from tests.cast import Clinic, add_exam, add_patient, picture, send
 
 FULL = Facts(
     consent=True,
@@ -54,6 +55,15 @@ def test_a_consent_that_is_taken_back_has_a_new_time(hill: Clinic) -> None:
     assert record_facts(hill.technician, exam, Facts(consent=True)).consent_at == first
     assert record_facts(hill.technician, exam, Facts(consent=False)).consent_at != first
     assert record_facts(hill.technician, exam, Facts()).consent_at is None
+
+
+def test_no_photograph_is_taken_in_of_a_patient_who_does_not_agree(hill: Clinic) -> None:
+    exam = record_facts(hill.technician, add_exam(hill), Facts(consent=False))
+    with pytest.raises(ExamClosed, match="does not agree"):
+        send(hill, exam, picture())
+    assert not Photograph.objects.exists()
+    record_facts(hill.technician, exam, Facts(consent=True))
+    assert send(hill, exam, picture()).exam == exam
 
 
 @pytest.mark.parametrize(

@@ -38,6 +38,18 @@ def refuse_if_signed(exam: Exam) -> None:
         raise Closed(exam, _("This exam is signed and locked. Ask the doctor who signed it."))
 
 
+def refuse_without_consent(exam: Exam) -> None:
+    """Stop a photograph that the patient said no to. Where nobody asked, the clinic answers for it.
+
+    Raises
+    ------
+    Closed
+        If the patient does not agree.
+    """
+    if exam.consent is False:
+        raise Closed(exam, _("The patient does not agree to photographs. Change the answer first, if it has changed."))
+
+
 def is_signed(exam: Exam) -> bool:
     """Say whether a signature stands under the exam."""
     return Signature.objects.filter(exam=exam, withdrawn_at=None).exists()

@@ -41,7 +41,7 @@ from retineye.accounts.policy import Right, require
 from retineye.clinic import queue, standing
 from retineye.clinic.access import exams_for, photographs_for
 from retineye.clinic.capture import Said, doubt_about, names_another, said_by
-from retineye.clinic.closed import Closed, refuse_if_closed, refuse_if_signed
+from retineye.clinic.closed import Closed, refuse_if_closed, refuse_if_signed, refuse_without_consent
 from retineye.clinic.grade import limits
 from retineye.clinic.models import Exam, Eye, Field, Photograph
 from retineye.clinic.models.exam import original_place
@@ -367,6 +367,7 @@ def _write_row(photograph: Photograph, by: User, answered: Collection[Question])
         exam = standing.lock(photograph.exam_id)
         refuse_if_closed(exam)
         refuse_if_signed(exam)
+        refuse_without_consent(exam)
         photograph.save(force_insert=True)
         queue.enqueue(photograph.pk)
         standing.refresh(exam)
