@@ -43,6 +43,18 @@ class Right(StrEnum):
     """Call patients whose result became worse than what they were told, and write down what came of it."""
     EDIT_REPORT_TEXTS = "edit_report_texts"
     """Put the sentences of the reports into the clinic's own words, and record who reviewed a translation."""
+    RECALL = "recall"
+    """Call patients to their next visit, and write down what became of those who were referred."""
+    SEE_STATISTICS = "see_statistics"
+    """See how much is done, how long it takes, and how many photographs can not be graded."""
+    HOLD = "hold"
+    """Put a patient under a legal hold, so that nothing of theirs is erased, and lift it."""
+    ERASE = "erase"
+    """Erase a patient: photographs, exams and name. The audit's lines stay."""
+    EXPORT_RESEARCH = "export_research"
+    """Take photographs and grades of patients who agreed to it out without names, for research."""
+    CHANGE_SETTINGS = "change_settings"
+    """Decide how the clinic works: guideline, time zone, blind reading, retention, shadow mode."""
     EXPORT = "export"
     """Take results out of the service."""
     CONNECT = "connect"
@@ -63,6 +75,7 @@ _WITH_PATIENTS = frozenset(
         Right.USE_API,
         Right.PRINT_REPORT,
         Right.CALL_BACK,
+        Right.RECALL,
         Right.ADD_PATIENT,
         Right.SEND_PHOTOGRAPH,
         Right.REGRADE,
@@ -70,7 +83,7 @@ _WITH_PATIENTS = frozenset(
     }
 )
 
-_DOCTORS = frozenset({Right.READ, Right.SIGN, Right.ASSIGN, Right.SEE_AGREEMENT})
+_DOCTORS = frozenset({Right.READ, Right.SIGN, Right.ASSIGN, Right.SEE_AGREEMENT, Right.SEE_STATISTICS})
 
 RIGHTS: Mapping[str, frozenset[Right]] = MappingProxyType(
     {
@@ -84,6 +97,10 @@ RIGHTS: Mapping[str, frozenset[Right]] = MappingProxyType(
                 Right.SEE_AGREEMENT,
                 Right.PRINT_REPORT,
                 Right.CALL_BACK,
+                Right.RECALL,
+                Right.SEE_STATISTICS,
+                Right.HOLD,
+                Right.EXPORT_RESEARCH,
                 Right.EXPORT,
             }
         ),

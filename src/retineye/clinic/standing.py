@@ -20,6 +20,7 @@ _DENORMALISED = (
     "first_reader",
     "signed_at",
     "escalated_at",
+    "due_on",
 )
 _AGREED = (ReadState.READ, ReadState.SIGNED)
 
@@ -43,7 +44,7 @@ def refresh(exam: Exam) -> None:
     if exam.read_state != ReadState.UNREAD:
         exam.escalated_at = None
     if exam.cancelled_at:
-        exam.standing, exam.urgency, exam.unsure = Standing.CANCELLED, 0, False
+        exam.standing, exam.urgency, exam.unsure, exam.due_on = Standing.CANCELLED, 0, False, None
     else:
         _stand(exam, opinion, machine)
     _describe(exam, opinion, machine)
@@ -61,6 +62,7 @@ def _stand(exam: Exam, opinion: Opinion, machine: Outcome) -> None:
     result = holds.patient
     exam.standing = Standing(result.conclusion.value)
     exam.urgency = result.urgency
+    exam.due_on = exam.due_set_on or result.due_by
     # Outside the intended use the network's confidence counts for nothing: a person reads as if it were unsure.
     exam.unsure = machine.patient.human_read and not opinion.reads
 
