@@ -23,6 +23,8 @@ def line_words() -> SafeString:
             ),
             "on_the_way": _("Photographs on their way to the server: %n."),
             "asks": _("A photograph waits for your answer"),
+            "kept_at": _("You see this page as it was at %t."),
+            "load_anew": _("The line is back: load this page anew"),
             "not_kept": _("This browser can not keep photographs: leave this page open until they have gone up."),
             "sign_out": _("Photographs that have not gone up yet: %n. Signing out erases them from this device."),
             "signed_out": _(

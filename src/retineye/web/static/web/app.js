@@ -2,6 +2,9 @@
 "use strict";
 
 (() => {
+  // Nobody is signed in: who wanted to leave while there was no line has left.
+  if (!document.querySelector("meta[name=retineye-user]")) localStorage.removeItem("retineye-leaves");
+
   document.addEventListener("click", (event) => {
     for (const menu of document.querySelectorAll("details.menu[open]")) {
       if (!menu.contains(event.target)) menu.open = false;

@@ -12,11 +12,12 @@
   const PATIENCE_MS = 90_000;
   const FORGET_MS = 7 * 24 * 3_600_000;
   const PAGES = "retineye-pages-";
+  const LEAVES = "retineye-leaves";
   const items = new Map();
   const files = new Map();
   const live = new Map();
   const tabs = "BroadcastChannel" in window ? new BroadcastChannel("retineye-queue") : null;
-  const queue = { user, items, live, words, online: true, kept: true, onChange: () => {}, onDone: () => "", onPieces: () => {} };
+  const queue = { user, items, live, words, online: true, kept: true, onChange: () => {}, onDone: () => "", onPieces: (item) => parted.add(item.page) };
   window.retineyeQueue = queue;
   let token = document.querySelector("[name=csrfmiddlewaretoken]")?.value;
   let size = 4 * LEAST;
@@ -78,6 +79,7 @@
   };
   if (tabs) tabs.onmessage = async () => { await load(); changed(false); };
 
+  const parted = new Set();
   const show = () => {
     const bar = document.getElementById("line");
     if (!bar) return;
@@ -88,7 +90,10 @@
     if (!queue.online) lines.push(waiting.length ? words.offline_waiting.replace("%n", waiting.length) : words.offline);
     else if (waiting.some((item) => item.exam !== here)) lines.push(words.on_the_way.replace("%n", waiting.length));
     if (items.size && !queue.kept) lines.push(words.not_kept);
-    const links = elsewhere.map((item) => [item.page, words.asks]);
+    const links = [...elsewhere.map((item) => item.page), ...parted].map((page) => [page, words.asks]);
+    const kept = document.documentElement.dataset.kept;
+    if (kept && !queue.online) lines.push(words.kept_at.replace("%t", new Date(kept).toLocaleTimeString([], { timeStyle: "short" })));
+    else if (kept) links.push([location.pathname, words.load_anew]);
     const said = lines.join(" ") + links.length;
     bar.hidden = !lines.length && !links.length;
     bar.classList.toggle("is-cut", !queue.online);
@@ -130,7 +135,7 @@
     let answer = await call(method, address, body, headers, moved);
     online(true);
     const mine = (got) => got.where === address && !(got.status === 403 && !got.said.code) && got.said.code !== "other_user" && got.status !== 401;
-    if (!mine(answer) && (await renew())) answer = await call(method, address, body, headers, moved);
+    if (!mine(answer) && (await renew().catch(() => { throw new Error("line"); }))) answer = await call(method, address, body, headers, moved);
     if (!mine(answer)) throw new Error("out");
     return answer;
   };
@@ -191,6 +196,7 @@
     } else if (said.pieces) {
       await drop(item.id);
       queue.onPieces(item, said);
+      changed(false);
     } else if (said.ask) {
       await settle(item, { state: "asking", question: said.question, sentence: said.sentence, other: said.eye || "" });
     } else if (said.again && !last) {
@@ -281,9 +287,24 @@
       if (dialog.returnValue !== "yes") return;
     }
     await Promise.race([erase(), new Promise((resolve) => setTimeout(resolve, 4000))]);
+    await signOut(leaving);
+  });
+  // Without a line the server can not be told: the next page that comes from it is the last.
+  const signOut = async (leaving) => {
+    let answer;
+    try { answer = await fetch(leaving.action, { method: "POST", body: new FormData(leaving) }); } catch {
+      localStorage.setItem(LEAVES, user);
+      return location.assign(document.querySelector("meta[name=retineye-offline]").content);
+    }
+    if (answer.ok) return location.assign(answer.url);
     leaving.dataset.erased = "yes";
     leaving.requestSubmit();
-  });
+  };
+  if (localStorage.getItem(LEAVES) === user && !document.documentElement.dataset.kept) {
+    localStorage.removeItem(LEAVES);
+    const leaving = document.querySelector("form[action$='/account/logout/']");
+    if (leaving) erase().then(() => signOut(leaving));
+  }
 
   // --- begin
   if ("serviceWorker" in navigator && document.querySelector("meta[name=retineye-worker]")) {

@@ -86,8 +86,27 @@
   };
   document.addEventListener("input", (event) => event.target.matches(".stage-slider input") && fade(event.target));
 
-  const start = (root) => {
-    for (const stage of root.querySelectorAll(".stage[data-display]")) {
+  // A page without a photograph does without the viewer, which weighs more than all the rest.
+  let library = null;
+  const loaded = () => {
+    const named = document.querySelector("meta[name=openseadragon]");
+    if (window.OpenSeadragon || !named) return Promise.resolve();
+    library ??= new Promise((resolve, reject) => {
+      const script = document.createElement("script");
+      script.src = named.content;
+      script.onload = resolve;
+      script.onerror = () => { library = null; reject(new Error("no viewer")); };
+      document.head.append(script);
+    });
+    return library;
+  };
+
+  const start = async (root) => {
+    const stages = root.querySelectorAll(".stage[data-display]");
+    if (!stages.length) return;
+    // Without a line the photograph stands still, and its page is whole.
+    try { await loaded(); } catch { return; }
+    for (const stage of stages) {
       open(stage);
       stage.querySelectorAll(".stage-slider input").forEach(fade);
     }

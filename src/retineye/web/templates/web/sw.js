@@ -56,10 +56,9 @@ const again = async (address) => {
 
 const page = async (event) => {
   try {
-    const answer = await Promise.race([
-      fetch(event.request),
-      new Promise((_, reject) => setTimeout(reject, SLOW_MS, new Error("slow"))),
-    ]);
+    const slow = new Promise((_, reject) => setTimeout(reject, SLOW_MS, new Error("slow")));
+    // What changes something is never given up half-way.
+    const answer = await (event.request.method === "GET" ? Promise.race([fetch(event.request), slow]) : fetch(event.request));
     const copy = answer.clone();
     event.waitUntil(remember(event.request.url, copy).catch(() => {}));
     return answer;
@@ -87,9 +86,9 @@ self.addEventListener("install", (event) => {
 self.addEventListener("activate", (event) => event.waitUntil(self.clients.claim()));
 self.addEventListener("fetch", (event) => {
   const address = new URL(event.request.url);
-  if (event.request.method !== "GET" || address.origin !== self.location.origin) return;
+  if (address.origin !== self.location.origin) return;
   if (event.request.mode === "navigate") event.respondWith(page(event));
-  else if (address.pathname.startsWith(STATIC)) event.respondWith(file(event.request));
+  else if (event.request.method === "GET" && address.pathname.startsWith(STATIC)) event.respondWith(file(event.request));
 });
 // The very first page of a browser came before this script did.
 self.addEventListener("message", (event) => {
