@@ -105,6 +105,10 @@ class Place:
     may_see_agreement: bool
     may_call: bool
     may_edit_texts: bool
+    may_recall: bool
+    may_count: bool
+    may_settle: bool
+    may_research: bool
     may_use_api: bool
     may_take_in: bool
     may_connect: bool
@@ -126,6 +130,10 @@ def place_of(user: Person) -> Place | None:
         may_see_agreement=allowed(user, Right.SEE_AGREEMENT),
         may_call=allowed(user, Right.CALL_BACK),
         may_edit_texts=allowed(user, Right.EDIT_REPORT_TEXTS),
+        may_recall=allowed(user, Right.RECALL),
+        may_count=allowed(user, Right.SEE_STATISTICS),
+        may_settle=allowed(user, Right.CHANGE_SETTINGS),
+        may_research=allowed(user, Right.EXPORT_RESEARCH),
         may_use_api=allowed(user, Right.USE_API),
         may_take_in=allowed(user, Right.TAKE_IN_BATCH),
         may_connect=allowed(user, Right.CONNECT),
