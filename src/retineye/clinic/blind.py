@@ -66,8 +66,9 @@ def sights_of(user: Person, exams: Iterable[Exam]) -> dict[UUID, Sight]:
     pictures = pictured(keys)
     opinions = opinions_of(keys, pictures)
     blind, reader = reads_blind(user), allowed(user, Right.READ)
+    user_id = user.pk if isinstance(user, User) else None
     return {
-        exam.pk: _sight(exam, pictures[exam.pk], opinions[exam.pk], user.pk, blind=blind, reader=reader)
+        exam.pk: _sight(exam, pictures[exam.pk], opinions[exam.pk], user_id, blind=blind, reader=reader)
         for exam in listed
     }
 
@@ -78,14 +79,14 @@ def sight_of(user: Person, exam: Exam) -> Sight:
 
 
 def _sight(
-    exam: Exam, pictures: list[Pictured], opinion: Opinion, user_id: UUID, *, blind: bool, reader: bool
+    exam: Exam, pictures: list[Pictured], opinion: Opinion, user_id: UUID | None, *, blind: bool, reader: bool
 ) -> Sight:
     machine = outcome(exam, pictures)
     if opinion.signature is not None:
         holds = read_outcome(exam, opinion.signature.review, machine, signed=True)
         return Sight(pictures, machine, opinion, False, holds, opinion.reads)
-    own = opinion.of(user_id)
-    may_know = not reader or own is not None or opinion.second is not None or exam.read_state == ReadState.READ
+    own = opinion.of(user_id) if user_id else None
+    may_know = not reader or own is not None or opinion.second is not None
     reads = opinion.reads if may_know else ()
     holds = most_urgent([machine, *(read_outcome(exam, read, machine, signed=False) for read in reads)])
     return Sight(pictures, machine, opinion, blind and own is None, holds, reads)

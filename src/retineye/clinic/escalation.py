@@ -89,13 +89,13 @@ def _mark(exam: Exam, now: datetime) -> int:
     return 1
 
 
-def mail_is_set_up() -> bool:
-    """Say whether the service has somewhere to hand mails to."""
-    return bool(getattr(settings, "RETINEYE_MAIL_FROM", ""))
+def sender() -> str:
+    """Give the address that the service's mails come from; empty where mail is not set up."""
+    return str(getattr(settings, "RETINEYE_MAIL_FROM", "") or "")
 
 
 def _mail(clinic: UUID, count: int) -> None:
-    if not mail_is_set_up():
+    if not sender():
         return
     people = Membership.objects.filter(organisation=clinic, role__in=TOLD, user__is_active=True)
     _send(people.values_list("user__email", flat=True), count)
@@ -110,6 +110,6 @@ def _send(addresses: Iterable[str], count: int) -> None:
     body = _("Sign in to RetinEye and open the worklist. This message names nobody on purpose.")
     for address in addresses:
         try:
-            send_mail(subject, body, settings.RETINEYE_MAIL_FROM, [address])
+            send_mail(subject, body, sender(), [address])
         except (SMTPException, OSError):
             log.exception("mail_refused", what="escalation")

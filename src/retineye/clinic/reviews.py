@@ -40,6 +40,7 @@ from retineye.clinic.models import (
 )
 from retineye.clinic.opinion import Opinion, opinion_of
 from retineye.clinic.outcome import Outcome, Pictured, outcome, pictures_of
+from retineye.clinic.results import store_result
 from retineye.clinic.settings import settings_of
 from retineye.clinic.signed import Signed, final_outcome, final_result, overrides, read_outcome, signed_of
 from retineye.grading.result import Grade
@@ -137,7 +138,12 @@ def read(user: User, exam: Exam, said: Read) -> Review:
         review.save(force_insert=True)
         _share(desk.exam, user, kind)
         standing.refresh(desk.exam)
-        detail = {"review": str(review.pk), "kind": kind.value, "blind": hidden, "overrides": review.overrides}
+        detail: dict[str, str | bool] = {
+            "review": str(review.pk),
+            "kind": kind.value,
+            "blind": hidden,
+            "overrides": review.overrides,
+        }
         _remember(audit.Action.EXAM_READ, user, desk.exam, **detail)
     return review
 
@@ -454,7 +460,9 @@ def withdraw_signature(user: User, exam: Exam, reason: str, *, since: datetime |
         standing.refresh(mine)
         _remember(audit.Action.SIGNATURE_WITHDRAWN, user, mine, signature=str(signature.pk))
         reports.make_void(mine, reports.Void.SIGNATURE_WITHDRAWN, user, signed_only=True)
-        reports.result_changed(mine, outcome(mine, pictures_of(mine)), by=user)
+        provisional = outcome(mine, pictures_of(mine))
+        store_result(mine, provisional, by=user)
+        reports.result_changed(mine, provisional, by=user)
     return True
 
 

@@ -267,7 +267,7 @@ def _patients(user: Person, text: str, key: str) -> QuerySet[Patient, UUID]:
 
 
 def _ordered(rows: QuerySet[Exam], newest: bool, *, back: bool = False) -> QuerySet[Exam]:
-    order = ("-created_at", "-pk") if newest else ("-urgency", "created_at", "pk")
+    order: tuple[str, ...] = ("-created_at", "-pk") if newest else ("-urgency", "created_at", "pk")
     if back:
         order = tuple(name.removeprefix("-") if name.startswith("-") else f"-{name}" for name in order)
     return rows.order_by(*order)
