@@ -20,6 +20,34 @@ class Organisation(models.Model):
         return self.name
 
 
+class Site(models.Model):
+    """A place where a clinic works: a branch, a van, a ward. An old one is closed, never deleted."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    organisation = models.ForeignKey(Organisation, on_delete=models.CASCADE, related_name="sites")
+    name = models.CharField(max_length=200)
+    active = models.BooleanField(default=True)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=["organisation", "name"], name="site_name_once"),)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class OrganisationPolicy(models.Model):
+    """How a clinic guards its accounts."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    organisation = models.OneToOneField(Organisation, on_delete=models.CASCADE, related_name="policy")
+    second_factor_roles = models.JSONField(default=list, help_text="Codes of `Role` that need a second factor.")
+    idle_minutes = models.PositiveSmallIntegerField(null=True, help_text="Null: as the service's settings say.")
+
+    def __str__(self) -> str:
+        return f"policy {self.organisation_id}"
+
+
 class UserManager(BaseUserManager["User"]):
     """Make users by e-mail address."""
 
@@ -86,6 +114,9 @@ class Membership(models.Model):
     user = models.OneToOneField(User, on_delete=models.CASCADE, related_name="membership")
     organisation = models.ForeignKey(Organisation, on_delete=models.CASCADE, related_name="memberships")
     role = models.CharField(max_length=20, choices=Role.choices)
+    site = models.ForeignKey(
+        Site, null=True, on_delete=models.SET_NULL, related_name="memberships", help_text="Null: all of them."
+    )
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
     def __str__(self) -> str:
@@ -107,6 +138,21 @@ class Invitation(models.Model):
 
     def __str__(self) -> str:
         return f"{self.role} {self.id}"
+
+
+class PasswordLink(models.Model):
+    """A link, good once and for a day, at which a person sets a new password. Only the hash of its token is kept."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="password_links")
+    token_hash = models.CharField(max_length=64, unique=True, editable=False)
+    created_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    expires_at = models.DateTimeField()
+    used_at = models.DateTimeField(null=True, blank=True)
+
+    def __str__(self) -> str:
+        return f"password link {self.id}"
 
 
 class SetupLink(models.Model):
