@@ -34,7 +34,9 @@ def _retineye() -> None:
 
 @app.command()
 def grade(
-    paths: Annotated[list[str], typer.Argument(metavar="PATH...", help="Picture files, or folders of them.")],
+    paths: Annotated[
+        list[str] | None, typer.Argument(metavar="PATH...", help="Picture files, or folders of them.")
+    ] = None,
     form: Annotated[Format, typer.Option("--format", help="How to print the outcomes.")] = Format.TABLE,
     heatmaps: Annotated[
         Path | None, typer.Option(metavar="DIR", file_okay=False, help="Write heatmaps as PNG into this folder.")
@@ -46,13 +48,32 @@ def grade(
         ),
     ] = None,
     jobs: Annotated[int, typer.Option(min=1, max=256, metavar="N", help="Processes that grade side by side.")] = 1,
+    table: Annotated[
+        Path | None,
+        typer.Option("--csv", metavar="TABLE", exists=True, dir_okay=False, help="Grade what its column path names."),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE", dir_okay=False, help="Write jsonl or csv into this file.")
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on where an earlier run with --out stopped.")] = False,
 ) -> None:
     """Grade files and the pictures of folders; exit 0 if all were read, 1 if some were not, 3 on a pack error."""
     from retineye.grading import PackError
     from retineye.grading.listing import run
+    from retineye.grading.manifest import ManifestError
 
+    if not paths and table is None:
+        raise typer.BadParameter("Name files or folders, or a table with --csv.")
+    if (resume and out is None) or (out is not None and form is Format.TABLE):
+        raise typer.BadParameter("--resume goes with --out, and --out with --format jsonl or csv.")
     try:
-        all_read = run(paths, form=form.value, heatmaps=heatmaps, pack=pack, jobs=jobs)
+        all_read = run(
+            paths or (), form=form.value, heatmaps=heatmaps, pack=pack, jobs=jobs, manifest=table, out=out,
+            resume=resume,
+        )  # fmt: skip
+    except ManifestError as exc:
+        typer.echo(f"Error: {exc}", err=True)
+        raise typer.Exit(EXIT_USAGE) from exc
     except PackError as exc:
         typer.echo(f"Error ({exc.code}): {exc}", err=True)
         raise typer.Exit(EXIT_PACK) from exc

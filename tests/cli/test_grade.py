@@ -124,3 +124,36 @@ def test_the_console_command_grades_with_two_processes(good: Path, pack: Path, t
     assert len(done.stdout.splitlines()) == 2
     assert done.stderr == ""
     assert len(list((tmp_path / "maps" / "new").iterdir())) == 2
+
+
+@pytest.mark.parametrize("form", ["jsonl", "csv"])
+def test_a_table_of_files_is_gone_on_with_where_the_last_run_stopped(
+    good: Path, bad: Path, pack: Path, tmp_path: Path, form: str
+) -> None:
+    table, out = tmp_path / "archive.csv", tmp_path / "out"
+    table.write_text(f"\ufeffPatient;Path\r\n7;{good.name}\r\n8;{bad.name}\r\n", encoding="utf-8")
+    wanted = ("--csv", table, "--pack", pack, "--format", form, "--out", out)
+    assert run(*wanted).exit_code == 1
+    whole = out.read_text("utf-8")
+    assert good.name in whole and bad.name in whole
+    # As a run leaves it that was killed in the middle of its last line.
+    lines = whole.splitlines(keepends=True)
+    out.write_text("".join(lines[:-1]) + lines[-1][:20], "utf-8")
+    assert run(*wanted, "--resume").exit_code == 1
+    again = out.read_text("utf-8").splitlines()
+    assert len(again) == len(lines) and again[:-1] == [line.rstrip("\r\n") for line in lines[:-1]]
+    before = out.read_text("utf-8")
+    assert run(*wanted, "--resume").exit_code == 0
+    assert out.read_text("utf-8") == before
+
+
+def test_what_can_not_be_gone_on_with_is_a_mistake_of_usage(good: Path, pack: Path, tmp_path: Path) -> None:
+    table = tmp_path / "t.csv"
+    table.write_text("file\na.jpg\n")
+    assert run("--pack", pack).exit_code == 2
+    assert run(good, "--pack", pack, "--resume").exit_code == 2
+    assert run(good, "--pack", pack, "--out", tmp_path / "o").exit_code == 2
+    assert run("--csv", table, "--pack", pack, "--format", "csv").exit_code == 2
+    other = tmp_path / "other"
+    other.write_text("something else\n")
+    assert run(good, "--pack", pack, "--format", "jsonl", "--out", other, "--resume").exit_code == 2

@@ -6,6 +6,7 @@ import os
 import sys
 import warnings
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, Final, TextIO
 
@@ -14,6 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from retineye.grading.batch import Outcome, expand, grade_files
+from retineye.grading.manifest import done_before, left_over, read_manifest
 from retineye.grading.result import Reason
 
 _NESTED: Final = {
@@ -24,13 +26,29 @@ _NESTED: Final = {
 }
 
 
-def run(paths: Sequence[str], *, form: str, heatmaps: Path | None, pack: Path | None, jobs: int) -> bool:
+def run(
+    paths: Sequence[str],
+    *,
+    form: str,
+    heatmaps: Path | None,
+    pack: Path | None,
+    jobs: int,
+    manifest: Path | None = None,
+    out: Path | None = None,
+    resume: bool = False,
+) -> bool:
     """Grade files and folders and print the outcomes to standard output, in the order of the input.
 
     Parameters
     ----------
     form
         `table`, `jsonl` or `csv`.
+    manifest
+        A CSV table whose column `path` names further files.
+    out
+        Written to instead of standard output; `jsonl` or `csv`.
+    resume
+        Leave out the files whose outcomes `out` holds already, and write the others behind them.
 
     Returns
     -------
@@ -41,9 +59,13 @@ def run(paths: Sequence[str], *, form: str, heatmaps: Path | None, pack: Path | 
     ------
     PackError
         The pack can not be used.
+    ManifestError
+        The table or the output can not be used.
     """
     warnings.filterwarnings("ignore", module="PIL")
-    files = expand(paths)
+    files = expand(paths) + (read_manifest(manifest) if manifest else [])
+    done = done_before(out, form) if out and resume else set()
+    named, files = len(files), left_over(files, done)
     if heatmaps is not None:
         heatmaps.mkdir(parents=True, exist_ok=True)
     outcomes = grade_files(
@@ -54,12 +76,17 @@ def run(paths: Sequence[str], *, form: str, heatmaps: Path | None, pack: Path | 
         heatmaps=heatmaps,
         allow_test=os.environ.get("RETINEYE_DEBUG", "").lower() in ("1", "true", "yes", "on"),
     )
-    if not files:
+    if not named:
         print("No pictures were found.", file=sys.stderr)
     unread = 0
-    printer = {"table": _print_table, "jsonl": _print_jsonl, "csv": _print_csv}[form]
-    for outcome in printer(_with_progress(outcomes, len(files)), sys.stdout):
-        unread += outcome.error is not None
+    with out.open("a" if done else "w", encoding="utf-8", newline="") if out else nullcontext(sys.stdout) as place:
+        shown = _with_progress(outcomes, len(files))
+        if form == "csv":
+            printed = _print_csv(shown, place, heading=not done)
+        else:
+            printed = {"table": _print_table, "jsonl": _print_jsonl}[form](shown, place)
+        for outcome in printed:
+            unread += outcome.error is not None
     return not unread
 
 
@@ -84,13 +111,14 @@ def _print_jsonl(outcomes: Iterator[Outcome], out: TextIO) -> Iterator[Outcome]:
         yield outcome
 
 
-def _print_csv(outcomes: Iterator[Outcome], out: TextIO) -> Iterator[Outcome]:
+def _print_csv(outcomes: Iterator[Outcome], out: TextIO, *, heading: bool = True) -> Iterator[Outcome]:
     writer = None
     for outcome in outcomes:
         row = _flat(outcome.row())
         if writer is None:
             writer = csv.DictWriter(out, list(row), lineterminator="\n")
-            writer.writeheader()
+            if heading:
+                writer.writeheader()
         writer.writerow(row)
         out.flush()
         yield outcome
