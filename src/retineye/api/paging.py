@@ -53,9 +53,9 @@ def take(rows: QuerySet[Row], paging: Paging, order: Sequence[str]) -> Taken[Row
     order
         Columns that are never null and together tell every row from every other; a minus turns one round.
     """
-    if paging.cursor:
-        rows = rows.filter(_after(order, _read(paging.cursor, len(order))))
     try:
+        if paging.cursor:
+            rows = rows.filter(_after(order, _read(paging.cursor, len(order))))
         found = list(rows.order_by(*order)[: paging.limit + 1])
     except (ValueError, TypeError, ValidationError, OverflowError) as exc:
         raise ProblemError(Problem.BAD_CURSOR) from exc
