@@ -71,7 +71,9 @@ class House:
     ) -> subprocess.CompletedProcess[str]:
         """Run one of DCMTK's programs against the listener."""
         command = [dcmtk(tool), "-v", "-aet", title, "-aec", called, "-to", "20", "127.0.0.1", str(self.port)]
-        return subprocess.run([*command, *arguments], capture_output=True, text=True, errors="replace", check=False, timeout=120)
+        return subprocess.run(
+            [*command, *arguments], capture_output=True, text=True, errors="replace", check=False, timeout=120
+        )
 
     def arrivals(self) -> list[str]:
         """Give state, reason and identifier of each arrival, in words with spaces between."""
