@@ -23,6 +23,7 @@ BODIES = {
     "begin_upload": {"id": str(uuid4()), "bytes": 9}, "finish_upload": {}, "hand_in_read": {},
     "make_report": {"kind": "patient"}, "change_webhook": {"active": True}, "add_patient": {"name": "A"},
     "make_token": {"name": "a", "scopes": ["grade"]},
+    "remind": {"how": "letter"}, "follow_referral": {"state": "missed"},
     "add_webhook": {"url": "https://a.example", "events": ["exam.signed"]},
 }  # fmt: skip
 

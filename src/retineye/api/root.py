@@ -10,7 +10,7 @@ from ninja.errors import HttpError
 from ninja.errors import ValidationError as Malformed
 from ninja.openapi.schema import OpenAPISchema
 
-from retineye.api import exams, grade, patients, photographs, programs, reports, reviews, uploads
+from retineye.api import exams, grade, patients, photographs, programs, recall, reports, reviews, uploads
 from retineye.api.door import KEY, REPLAYED, VERSION, behind_the_door
 from retineye.api.problems import CONTENT_TYPE, Problem, ProblemError, answer
 from retineye.clinic import intake, single
@@ -95,6 +95,7 @@ for _prefix, _router in (
     ("/grade", grade.router),
     ("", reviews.router),
     ("", reports.router),
+    ("", recall.router),
     ("", programs.router),
 ):
     api.add_router(_prefix, _router)

@@ -1,5 +1,6 @@
 """The ASGI application that granian serves."""
 
+import json
 import os
 import warnings
 from collections.abc import Awaitable, Callable, Mapping
@@ -35,7 +36,7 @@ class BodyLimit:
             await self.app(scope, receive, send)
             return
         if _announced(scope) > self.most_bytes:
-            await _refuse(send)
+            await _refuse(scope, send)
             return
         seen = 0
 
@@ -50,7 +51,7 @@ class BodyLimit:
         try:
             await self.app(scope, counted, send)
         except TooMuchError:
-            await _refuse(send)
+            await _refuse(scope, send)
 
 
 def _announced(scope: Scope) -> int:
@@ -60,10 +61,14 @@ def _announced(scope: Scope) -> int:
     return 0
 
 
-async def _refuse(send: Send) -> None:
-    body = _SENTENCE.encode()
+async def _refuse(scope: Scope, send: Send) -> None:
+    body, kind = _SENTENCE.encode(), b"text/plain; charset=utf-8"
+    if str(scope.get("path", "")).startswith("/api/"):
+        # As `retineye.api.problems` answers, which can not be loaded before the settings are.
+        problem = {"type": "urn:retineye:problem:too_large", "title": _SENTENCE, "status": 413, "code": "too_large"}
+        body, kind = json.dumps({**problem, "detail": _SENTENCE, "errors": []}).encode(), b"application/problem+json"
     headers = [
-        (b"content-type", b"text/plain; charset=utf-8"),
+        (b"content-type", kind),
         (b"content-length", str(len(body)).encode()),
         (b"connection", b"close"),
     ]
