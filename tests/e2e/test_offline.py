@@ -89,7 +89,7 @@ class Worker(Nurse):
         self.page.get_by_label("Password").fill(PASSWORD)
         self.page.get_by_role("button", name="Sign in").click()
         expect(self.page.get_by_role("heading", name="Worklist")).to_be_visible()
-        self.page.wait_for_function("navigator.serviceWorker.ready.then((worker) => Boolean(worker.active))")
+        self.page.evaluate("navigator.serviceWorker.ready.then((worker) => Boolean(worker.active))")
 
     def queued(self) -> int:
         """Count what the browser keeps, of whomever."""
@@ -171,7 +171,8 @@ def test_a_photograph_goes_up_by_itself_when_the_line_is_back_and_no_byte_is_sen
         wire.bytes_per_s = 150_000
         nurse.send("right", fresh(tmp_path, "idrid_test_090.jpg"))
         # Some of it is there when the line breaks.
-        nurse.page.wait_for_function("document.querySelector('.up progress').value > 0.3")
+        while nurse.page.evaluate("document.querySelector('.up progress')?.value || 0") < 0.3:
+            nurse.page.wait_for_timeout(50)
         wire.cut()
         expect(nurse.lane("right").locator(".up")).to_contain_text("Nothing is lost")
         before = max(sent)
@@ -259,7 +260,7 @@ def test_signing_out_asks_and_erases_what_has_not_gone_up(
         # The server is told as soon as there is a line.
         wire.mend()
         nurse.open("/worklist/")
-        expect(nurse.page.get_by_role("link", name="Sign in")).to_be_visible()
+        expect(nurse.page.get_by_role("link", name="Sign in").first).to_be_visible()
         nurse.open("/worklist/")
         expect(nurse.page.get_by_role("button", name="Sign in")).to_be_visible()
 
