@@ -44,6 +44,7 @@ def line_words() -> SafeString:
             "is_right": _("It is the right eye"),
             "is_left": _("It is the left eye"),
             "take_it": _("Take it all the same"),
+            "mark_first": _("Mark an eye first"),
             "take_one": _("I looked: put it into the exam"),
             "take_many": _("I looked: put %n into the exam"),
             "by_name": _("Marked by the file's name."),

@@ -162,7 +162,7 @@
     const marked = [...document.querySelectorAll("#tray .up-choose:not([hidden]) input:checked")].length;
     const button = document.getElementById("tray-take");
     button.disabled = !marked;
-    button.querySelector("[data-word]").textContent = marked === 1 ? queue.words.take_one : queue.words.take_many.replace("%n", marked);
+    button.querySelector("[data-word]").textContent = !marked ? queue.words.mark_first : marked === 1 ? queue.words.take_one : queue.words.take_many.replace("%n", marked);
     document.getElementById("tray").hidden = !document.querySelector("#tray .up, #tray .left-out li");
     document.getElementById("tray-ask").hidden = !document.querySelector("#tray .up-choose:not([hidden])");
   };
