@@ -21,6 +21,8 @@ def routes() -> Iterator[tuple[str, set[str]]]:
 
     def walk(patterns: list[URLPattern | URLResolver]) -> Iterator[tuple[str, set[str]]]:
         for pattern in patterns:
+            if isinstance(pattern, URLResolver) and pattern.namespace == "api-v1":
+                continue  # for programs, see tests/api/test_doors.py
             if isinstance(pattern, URLResolver):
                 yield from walk(pattern.url_patterns)
             else:
@@ -35,7 +37,7 @@ ROUTES = list(routes())
 
 def address(name: str, wanted: set[str], pk: UUID | None = None) -> str:
     """Give an address of the route, for an object that may or may not be there."""
-    given = {"pk": pk or uuid4(), "token": "not-a-token"}
+    given = {"pk": pk or uuid4(), "token": "not-a-token", "form": "csv"}
     return reverse(name, kwargs={key: given[key] for key in wanted})
 
 
