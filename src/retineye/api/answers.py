@@ -19,6 +19,7 @@ from retineye.api.schemas import (
     VerdictOut,
     WebhookOut,
 )
+from retineye.clinic import shadow
 from retineye.clinic.access import organisation_of
 from retineye.clinic.blind import Sight, hidden_among
 from retineye.clinic.eye import EyeResult
@@ -147,7 +148,11 @@ def _eye(eye: EyeResult) -> dict[str, Any]:
 
 
 def photograph_out(photograph: Photograph) -> PhotographOut:
-    """Show a photograph; whether it could be graded is no secret, for the photographer must know."""
+    """Show a photograph; whether it could be graded is no secret, for the photographer must know.
+
+    But in a clinic that keeps its verdicts to itself: there it says only that the photograph is in.
+    """
+    photograph = shadow.shown(photograph)
     values = {name: getattr(photograph, name) for name in PhotographOut.model_fields if name != "exam"}
     return PhotographOut(**values, exam=photograph.exam_id)
 
@@ -198,18 +203,18 @@ def review_out(review: Review, names: dict[Any, str]) -> dict[str, Any]:
     }
     for name in ("comment", "other_finding", "override_reason", "overrides"):
         shown[name] = getattr(review, name)
+    shown["overrides"] &= not shadow.in_shadow(review.exam.patient.organisation_id)
     for eye in ("right", "left"):
         quality = getattr(review, f"{eye}_quality")
         shown[eye] = (
-            (quality
+            quality
             and {
                 "quality": quality,
                 "grade": getattr(review, f"{eye}_grade"),
                 "dme": getattr(review, f"{eye}_dme"),
                 "features": review.features.get(eye, []),
-            })
-            or None
-        )
+            }
+        ) or None
     return shown
 
 

@@ -6,6 +6,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from retineye.accounts.models import Organisation
 from retineye.accounts.policy import Person, Right, allowed, membership_of
+from retineye.clinic import shadow
 from retineye.clinic.blind import reads_blind
 from retineye.clinic.models import Exam, Patient, Photograph, ReadState, Review, Verdict
 
@@ -47,10 +48,10 @@ def photographs_for(user: Person) -> QuerySet[Photograph]:
 
 
 def verdicts_for(user: Person) -> QuerySet[Verdict]:
-    """Give the verdicts of the person's clinic but those that are kept from a blind reader."""
+    """Give the verdicts of the person's clinic but those that are kept: from a blind reader, or from everybody."""
     clinic = _clinic_id(user)
     verdicts = Verdict.objects.select_related("photograph__exam__patient").filter(photograph__withdrawn_at=None)
-    if not clinic:
+    if not clinic or shadow.in_shadow(clinic):
         return verdicts.none()
     verdicts = verdicts.filter(photograph__exam__patient__organisation_id=clinic)
     if not reads_blind(user):

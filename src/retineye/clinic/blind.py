@@ -10,6 +10,7 @@ from uuid import UUID
 
 from retineye.accounts.models import User
 from retineye.accounts.policy import Person, Right, allowed
+from retineye.clinic import shadow
 from retineye.clinic.models import Exam, ReadState, Review
 from retineye.clinic.opinion import Opinion, opinions_of
 from retineye.clinic.outcome import Outcome, Pictured, outcome, pictured
@@ -42,7 +43,8 @@ def reads_blind(user: Person) -> bool:
     """Say whether the person is one who reads, in a clinic that reads blind first."""
     if not isinstance(user, User) or not allowed(user, Right.READ):
         return False
-    return settings_of(user.membership.organisation_id).blind_first
+    decided = settings_of(user.membership.organisation_id)
+    return decided.blind_first or decided.shadow_mode
 
 
 def hides(user: Person, exam: Exam) -> bool:
@@ -52,7 +54,11 @@ def hides(user: Person, exam: Exam) -> bool:
 
 def hidden_among(user: Person, exams: Iterable[Exam]) -> frozenset[UUID]:
     """Give the ids of those exams whose verdicts are kept from the person."""
-    if not isinstance(user, User) or not reads_blind(user):
+    if not isinstance(user, User):
+        return frozenset()
+    if shadow.in_shadow(user.membership.organisation_id):
+        return frozenset(exam.pk for exam in exams)
+    if not reads_blind(user):
         return frozenset()
     unsigned = [exam.pk for exam in exams if exam.read_state != ReadState.SIGNED]
     opinions = opinions_of(unsigned, pictured(unsigned))

@@ -113,6 +113,8 @@ class EyeResult:
     @property
     def name(self) -> str:
         """Say in words what is known of the eye."""
+        if self.grade is None and self.status is EyeStatus.GRADED:
+            return str(_("To be read by a doctor"))
         if self.grade is None or self.status is EyeStatus.PENDING:
             return _STATUS_NAMES[self.status]
         if self.grade is Grade.NONE and self.status is EyeStatus.INCOMPLETE:

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from uuid import UUID
 
+from retineye.clinic import shadow
 from retineye.clinic.eye import EyeResult, FieldOfView, Reading, ReadingState, eye_result
 from retineye.clinic.guidelines import GUIDELINES
 from retineye.clinic.intended_use import ADULT_YEARS, Circumstances
@@ -38,23 +39,36 @@ class Outcome:
     patient: PatientResult
 
 
-def pictured(exams: Iterable[UUID]) -> dict[UUID, list[Pictured]]:
-    """Give each exam's photographs with their latest verdicts, the oldest photograph first. Two queries."""
+def pictured(exams: Iterable[UUID], *, veiled: bool = True) -> dict[UUID, list[Pictured]]:
+    """Give each exam's photographs with their latest verdicts, the oldest photograph first. Two queries.
+
+    Parameters
+    ----------
+    veiled
+        Of a clinic in shadow mode, say neither verdict nor gradability; False where a read is held against them.
+    """
     wanted = list(exams)
     photographs = Photograph.objects.filter(exam__in=wanted, withdrawn_at=None).order_by("created_at", "id")
+    photographs = photographs.annotate(kept=shadow.of_photographs())
     latest: dict[UUID, Verdict] = {}
     verdicts = Verdict.objects.filter(photograph__exam__in=wanted, photograph__withdrawn_at=None)
     for verdict in verdicts.order_by("attempt"):
         latest[verdict.photograph_id] = verdict
     found: dict[UUID, list[Pictured]] = {exam: [] for exam in wanted}
     for photograph in photographs:
-        found[photograph.exam_id].append(Pictured(photograph, latest.get(photograph.pk)))
+        verdict = latest.get(photograph.pk)
+        if verdict is not None:
+            verdict.photograph = photograph
+        kept = veiled and photograph.kept
+        found[photograph.exam_id].append(
+            Pictured(shadow.veil(photograph), None) if kept else Pictured(photograph, verdict)
+        )
     return found
 
 
-def pictures_of(exam: Exam) -> list[Pictured]:
-    """Give the exam's photographs with their latest verdicts, the oldest photograph first."""
-    return pictured([exam.pk])[exam.pk]
+def pictures_of(exam: Exam, *, veiled: bool = True) -> list[Pictured]:
+    """Give the exam's photographs with their latest verdicts, the oldest photograph first; see `pictured`."""
+    return pictured([exam.pk], veiled=veiled)[exam.pk]
 
 
 def outcomes_of(exams: Iterable[Exam]) -> dict[UUID, Outcome]:
@@ -117,6 +131,9 @@ def _reading(one: Pictured) -> Reading:
     state = _STATES[State(one.photograph.state)]
     field = FieldOfView(one.photograph.field)
     verdict = one.verdict
+    if verdict is None and state is ReadingState.GRADED:
+        # The verdict is kept from everybody: a person reads.
+        return Reading(state, field, uncertain=True)
     if verdict is None or state not in (ReadingState.GRADED, ReadingState.UNGRADABLE):
         return Reading(state, field)
     return Reading(

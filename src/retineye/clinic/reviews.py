@@ -22,7 +22,7 @@ from django.utils.translation import gettext as _
 from retineye.accounts import audit
 from retineye.accounts.models import Membership, User
 from retineye.accounts.policy import RIGHTS, Right, allowed, require
-from retineye.clinic import blind, reports, standing, webhooks
+from retineye.clinic import blind, reports, shadow, standing, webhooks
 from retineye.clinic.access import exams_for
 from retineye.clinic.closed import Closed, refuse_if_closed, refuse_if_signed
 from retineye.clinic.models import (
@@ -132,7 +132,8 @@ def read(user: User, exam: Exam, said: Read) -> Review:
     with transaction.atomic():
         desk = _desk(user, exam)
         kind = _kind_or_refuse(user, desk)
-        hidden = blind.reads_blind(user) and user.pk not in desk.opinion.readers
+        shadowed = shadow.in_shadow(desk.exam.patient.organisation_id)
+        hidden = shadowed or (blind.reads_blind(user) and user.pk not in desk.opinion.readers)
         review = _review(user, desk, said, kind, hidden=hidden)
         _check(desk, review, said, hidden=hidden)
         review.save(force_insert=True)
@@ -142,7 +143,7 @@ def read(user: User, exam: Exam, said: Read) -> Review:
             "review": str(review.pk),
             "kind": kind.value,
             "blind": hidden,
-            "overrides": review.overrides,
+            "overrides": review.overrides and not shadowed,
         }
         _remember(audit.Action.EXAM_READ, user, desk.exam, **detail)
     return review
@@ -209,7 +210,8 @@ def _desk(user: User, exam: Exam) -> _Desk:
     mine = standing.lock(exams_for(user).get(pk=exam.pk).pk)
     refuse_if_closed(mine)
     refuse_if_signed(mine)
-    pictures = pictures_of(mine)
+    # Not veiled: a read is held against the verdicts also where nobody is shown them.
+    pictures = pictures_of(mine, veiled=False)
     return _Desk(mine, pictures, outcome(mine, pictures), opinion_of(mine, pictures))
 
 
@@ -383,7 +385,7 @@ def why_not_sign(user: User, exam: Exam, opinion: Opinion) -> str:
         return _("The two reads differ: a third person decides first.")
     if own is None:
         return _("You sign what you have read yourself.")
-    if own.overrides and not own.override_reason:
+    if own.overrides and not own.override_reason and not shadow.in_shadow(exam.patient.organisation_id):
         return _("Your read differs from the software's grade. Say why before you sign.")
     return ""
 

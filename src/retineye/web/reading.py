@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 
 from retineye.accounts.models import User
 from retineye.accounts.policy import Right, allowed
-from retineye.clinic import reviews
+from retineye.clinic import reviews, shadow
 from retineye.clinic.blind import Sight
 from retineye.clinic.eye import EyeResult
 from retineye.clinic.models import Dme, Exam, Eye, Feature, Photograph, Quality, ReadState, Review, Verdict
@@ -60,7 +60,9 @@ class Said:
     @property
     def reason_lacks(self) -> bool:
         """Say whether it differs from the software without a reason."""
-        return self.review.overrides and not self.review.override_reason
+        if not self.review.overrides or self.review.override_reason:
+            return False
+        return not shadow.in_shadow(self.review.exam.patient.organisation_id)
 
 
 def read_of(post: QueryDict) -> Read:

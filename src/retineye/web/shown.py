@@ -15,6 +15,8 @@ from retineye.clinic.referral import Conclusion, PatientResult
 from retineye.grading.result import GRADE_NAMES, REASONS, Grade, Reason
 
 _SEVERITY: Final = {finding: grade for grade, finding in FINDING_OF.items()} | {Finding.DME_SUSPECTED: Grade.SEVERE}
+KEPT: Final = "kept"
+"""The state on the card of a photograph whose verdict nobody is shown."""
 _QUIET: Final = (Conclusion.EMPTY, Conclusion.PENDING)
 
 
@@ -75,7 +77,7 @@ class Card:
     @property
     def final(self) -> bool:
         """Say whether nothing more will come."""
-        return State(self.state).final
+        return self.state == KEPT or State(self.state).final
 
 
 def card(photograph: Photograph, verdict: Verdict | None) -> Card:
@@ -90,9 +92,11 @@ def card(photograph: Photograph, verdict: Verdict | None) -> Card:
         reasons = [REASONS[Reason(code)] for code in verdict.reasons]
         headline, advice = reasons[0] if reasons else ("Not gradable", "Take it again.")
         others = tuple(label for label, _ in reasons[1:])
+    # Graded without a verdict to show: the clinic keeps it to itself.
+    kept = state is State.GRADED and verdict is None
     return Card(
         pk=photograph.pk,
-        state=state.value,
+        state=KEPT if kept else state.value,
         eye=Eye(photograph.eye).label,
         other_eye="left" if photograph.eye == Eye.RIGHT else "right",
         field="" if photograph.field == Field.UNKNOWN else Field(photograph.field).label,

@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 
 from retineye.accounts.models import User
 from retineye.accounts.policy import Right, allowed
-from retineye.clinic import intake, pieces, uploads
+from retineye.clinic import intake, pieces, shadow, uploads
 from retineye.clinic.access import verdicts_for
 from retineye.clinic.blind import hides
 from retineye.clinic.capture import Said
@@ -83,9 +83,10 @@ def piece_shown(piece: pieces.Piece) -> dict[str, str]:
 def card_shown(user: User, photograph: Photograph, *, asked: str = "") -> dict[str, object]:
     """Give what the card of one photograph shows."""
     verdict = verdicts_for(user).filter(photograph=photograph).order_by("-attempt").first()
+    shadowed = shadow.in_shadow(photograph.exam.patient.organisation_id)
     return {
-        "card": shown.card(photograph, verdict),
-        "hidden": State(photograph.state).final and hides(user, photograph.exam),
+        "card": shown.card(shadow.veil(photograph) if shadowed else photograph, verdict),
+        "hidden": not shadowed and State(photograph.state).final and hides(user, photograph.exam),
         "poll": shown.Poll(int(asked) + 1 if asked.isdecimal() else 0),
         "may_send": allowed(user, Right.SEND_PHOTOGRAPH),
         "may_regrade": allowed(user, Right.REGRADE),
