@@ -10,7 +10,7 @@ import structlog
 from django.conf import settings
 from django.core.files.storage import default_storage
 
-from retineye.clinic.models import Photograph, Verdict
+from retineye.clinic.models import Photograph, Report, Verdict
 
 log = structlog.get_logger(__name__)
 
@@ -56,4 +56,6 @@ def _clear(organisation: str, photograph: str, now: datetime) -> int:
 def _named(photograph_id: UUID) -> set[str]:
     rows = Photograph.objects.filter(pk=photograph_id).values_list("original", "display", "thumbnail")
     heatmaps = Verdict.objects.filter(photograph=photograph_id).values_list("heatmap", flat=True)
-    return {name for row in rows for name in row} | set(heatmaps)
+    # An exam's folder holds its reports.
+    reports = Report.objects.filter(exam=photograph_id).values_list("file", flat=True)
+    return {name for row in rows for name in row} | set(heatmaps) | set(reports)

@@ -10,7 +10,7 @@ from django.db import DatabaseError, connection
 from django.utils import timezone
 
 from retineye.accounts import answers
-from retineye.clinic import batch, queue, single, webhooks
+from retineye.clinic import batch, queue, recall, retention, single, webhooks
 from retineye.clinic.escalation import escalate
 from retineye.clinic.orphans import remove_orphans
 from retineye.clinic.sender import Sender
@@ -82,6 +82,8 @@ class Worker:
             try:
                 remove_orphans(timezone.now())
                 expire(timezone.now())
+                retention.purge()
+                recall.fill_due()
                 for forget in (answers.forget, webhooks.forget, single.forget, batch.forget_pictures):
                     forget(timezone.now())
             except OSError:
