@@ -111,6 +111,7 @@ class Place:
     may_research: bool
     may_use_api: bool
     may_take_in: bool
+    may_assign: bool
     may_connect: bool
 
 
@@ -136,6 +137,7 @@ def place_of(user: Person) -> Place | None:
         may_research=allowed(user, Right.EXPORT_RESEARCH),
         may_use_api=allowed(user, Right.USE_API),
         may_take_in=allowed(user, Right.TAKE_IN_BATCH),
+        may_assign=allowed(user, Right.SEND_PHOTOGRAPH),
         may_connect=allowed(user, Right.CONNECT),
     )
 
