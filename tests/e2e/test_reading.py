@@ -101,6 +101,7 @@ def test_a_doctor_reads_and_signs_by_keyboard_alone(
     doctor.keyboard.press("Enter")
     expect(doctor.get_by_text("First read, yours")).to_be_visible()
     doctor.keyboard.press("s")
+    expect(doctor.locator("input[name=password]")).to_be_visible()
     tab_to(doctor, "input[name=password]")
     doctor.keyboard.type(PASSWORD)
     doctor.keyboard.press("Enter")
@@ -108,7 +109,7 @@ def test_a_doctor_reads_and_signs_by_keyboard_alone(
     doctor.keyboard.press("s")
     expect(doctor.get_by_text("Signed and locked.")).to_be_visible()
     doctor.goto(f"{service.url}/worklist/?show=signed&q={name}")
-    expect(doctor.get_by_text("Severe NPDR").first).to_be_visible()
+    expect(doctor.get_by_role("cell", name="Severe NPDR")).to_be_visible()
 
 
 def test_a_drawing_stays_on_its_place_of_the_photograph(
@@ -118,7 +119,7 @@ def test_a_drawing_stays_on_its_place_of_the_photograph(
     doctor.goto(f"{service.url}/worklist/?q={name}")
     doctor.get_by_role("link", name=name).click()
     stage = doctor.locator(".desk-eye[data-eye=right] .stage")
-    doctor.wait_for_function("window.viewers.length == 2 && window.viewers.every((one) => one.world.getItemAt(0))")
+    doctor.wait_for_function("() => window.viewers.length == 2 && window.viewers.every((one) => one.world.getItemAt(0))")
     stage.get_by_role("button", name="Circle").click()
     box = stage.locator(".stage-view").bounding_box()
     assert box
@@ -162,11 +163,11 @@ def test_two_visits_zoom_together(nurse: Nurse, doctor: Page, service: Service, 
     doctor.goto(second + "read/")
     doctor.keyboard.press("c")
     expect(doctor.get_by_role("heading", name="Two visits side by side")).to_be_visible()
-    doctor.wait_for_function("window.viewers.length == 4 && window.viewers.every((one) => one.world.getItemAt(0))")
+    doctor.wait_for_function("() => window.viewers.length == 4 && window.viewers.every((one) => one.world.getItemAt(0))")
     doctor.locator(".pair").first.get_by_role("button", name="Zoom in").first.click()
     doctor.wait_for_function(
-        "(() => { const share = (one) => one.viewport.getZoom(true) / one.viewport.getHomeZoom();"
-        " return share(viewers[0]) > 1.4 && Math.abs(share(viewers[0]) - share(viewers[1])) < 0.05; })()"
+        "() => { const share = (one) => one.viewport.getZoom(true) / one.viewport.getHomeZoom();"
+        " return share(viewers[0]) > 1.4 && Math.abs(share(viewers[0]) - share(viewers[1])) < 0.05; }"
     )
     assert doctor.evaluate("viewers[2].viewport.getZoom() / viewers[2].viewport.getHomeZoom()") < 1.05
 
