@@ -1,11 +1,10 @@
 """Photographs that come piece by piece, over a line that breaks."""
 
-from typing import Annotated, Any
+from typing import Any
 
 from django.http import HttpRequest
 from django.shortcuts import get_object_or_404
 from ninja import Header, Router, Status
-from pydantic import Field as Bound
 
 from retineye.accounts.policy import Right, require
 from retineye.accounts.tokens import Scope
@@ -85,7 +84,7 @@ def get_upload(request: HttpRequest, pk: Id) -> Any:
 def send_piece(
     request: HttpRequest,
     pk: Id,
-    upload_offset: Annotated[int, Header(alias="Upload-Offset"), Bound(ge=0, le=2**40)],
+    upload_offset: int = Header(..., alias="Upload-Offset", ge=0, le=2**40),
 ) -> Any:
     """Send the next piece, which begins at `Upload-Offset`."""
     user = user_of(request)
