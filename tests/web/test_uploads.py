@@ -15,7 +15,7 @@ from django.utils import timezone
 from retineye.clinic import standing
 from retineye.clinic.models import Exam, Photograph, State, Upload, Verdict
 from retineye.web.owner import HEADER
-from retineye.web.uploading import SIDE_WORDS
+from retineye.web.templatetags.line import SIDE_WORDS
 from tests.cast import Clinic, add_exam, add_patient, picture, send
 from tests.dicoms import as_bytes, photograph
 

@@ -18,12 +18,9 @@ from retineye.clinic.blind import hides
 from retineye.clinic.capture import Said
 from retineye.clinic.failures import failure_text
 from retineye.clinic.models import Eye, Field, Photograph, State
-from retineye.clinic.sides import EYE_CODES, EYE_WORDS, FIELD_WORDS, Source
+from retineye.clinic.sides import Source
 from retineye.web import shown
 from retineye.web.templatetags.look import born
-
-SIDE_WORDS = {"eyes": dict(EYE_WORDS), "codes": dict(EYE_CODES), "fields": dict(FIELD_WORDS)}
-"""The words of `clinic.sides`, for the script that looks at file names: they need not leave the browser."""
 
 
 class BeginForm(forms.Form):

@@ -5,9 +5,12 @@ from django.utils.html import json_script
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
-from retineye.web.uploading import SIDE_WORDS
+from retineye.clinic.sides import EYE_CODES, EYE_WORDS, FIELD_WORDS
 
 register = template.Library()
+
+SIDE_WORDS = {"eyes": dict(EYE_WORDS), "codes": dict(EYE_CODES), "fields": dict(FIELD_WORDS)}
+"""The words of `clinic.sides`, for the script that looks at file names: they need not leave the browser."""
 
 
 @register.simple_tag
