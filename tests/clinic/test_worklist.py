@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
+from retineye.accounts.models import Site
 from retineye.clinic.exams import create_exam, set_absence
 from retineye.clinic.filters import keep_filter, saved_filters_of
 from retineye.clinic.models import Absence, Exam, Eye, Patient, Photograph, State, Verdict
@@ -209,3 +210,13 @@ def test_a_recorded_reason_closes_an_exam_that_lacks_an_eye(hill: Clinic) -> Non
     set_absence(hill.technician, exam, Eye.RIGHT, None)
     exam.refresh_from_db()
     assert exam.standing == "incomplete"
+
+
+def test_a_list_narrows_to_one_site(hill: Clinic) -> None:
+    site = Site.objects.create(organisation=hill.organisation, name="Market Street")
+    there = exam_with(hill, Grade.MODERATE, Grade.MILD)
+    exam_with(hill, Grade.MODERATE, Grade.MILD)
+    Exam.objects.filter(pk=there.pk).update(site=site)
+    found = Filters(site=site.pk)
+    assert [row.exam.pk for row in worklist_for(hill.doctor, Show.ALL, found)] == [there.pk]
+    assert counts_for(hill.doctor, found)[Show.ALL] == 1

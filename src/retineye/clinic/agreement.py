@@ -137,7 +137,7 @@ def agreement_for(user: User, since: date, until: date) -> Report:
     begin = datetime.combine(since, time.min, zone)
     end = datetime.combine(until + timedelta(days=1), time.min, zone)
     rows = Review.objects.filter(exam__clinic_id=clinic, revises=None, created_at__gte=begin, created_at__lt=end)
-    reads = list(rows.select_related("reader", "exam").order_by("created_at"))
+    reads = list(rows.select_related("reader", "exam__site").order_by("created_at"))
     return Report(
         total=_of(reads),
         blind=_of(read for read in reads if read.blind),
@@ -145,7 +145,9 @@ def agreement_for(user: User, since: date, until: date) -> Report:
         packs=_by((read for read in reads if read.pack_id), lambda read: read.pack_id),
         months=_months(reads, since, until),
         between=_between(reads),
-        sites=_sites(reads),
+        sites=_by(
+            (read for read in reads if read.exam.site), lambda read: read.exam.site.name if read.exam.site else ""
+        ),
     )
 
 
@@ -198,7 +200,3 @@ def _between(reads: Iterable[Review]) -> Agreement:
             if one is not None and other is not None:
                 found.matrix[one][other] += 1
     return found
-
-
-def _sites(reads: list[Review]) -> list[Named]:
-    return []

@@ -248,6 +248,8 @@ def _conditions(user: Person, filters: Filters) -> Iterator[Q]:
         yield Q(taken_on__gte=filters.taken_from)
     if filters.taken_to:
         yield Q(taken_on__lte=filters.taken_to)
+    if filters.site:
+        yield Q(site=filters.site)
     for wanted, condition in (
         (filters.unsure, Q(unsure=True)),
         (filters.ungradable, Q(ungradable=True)),

@@ -13,6 +13,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from retineye.accounts.models import User
 from retineye.accounts.policy import Right, allowed, require
+from retineye.accounts.sites import sites_for
 from retineye.clinic.blind import reads_blind
 from retineye.clinic.filters import keep_filter, saved_filters_of
 from retineye.clinic.worklist import Show, counts_for, escalated_for, page_of
@@ -43,6 +44,7 @@ def worklist(request: HttpRequest) -> HttpResponse:
         "reader": allowed(user, Right.READ),
         "blind": reads_blind(user),
         "saved": saved_filters_of(user),
+        "sites": sites_for(user),
         **choices(listing),
     }
     return render(request, "web/worklist.html", shown)
