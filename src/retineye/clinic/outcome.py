@@ -60,9 +60,8 @@ def pictured(exams: Iterable[UUID], *, veiled: bool = True) -> dict[UUID, list[P
         if verdict is not None:
             verdict.photograph = photograph
         kept = veiled and photograph.kept
-        found[photograph.exam_id].append(
-            Pictured(shadow.veil(photograph), None) if kept else Pictured(photograph, verdict)
-        )
+        one = Pictured(shadow.veil(photograph), None) if kept else Pictured(photograph, verdict)
+        found[photograph.exam_id].append(one)
     return found
 
 
