@@ -91,7 +91,9 @@ def _mark(exam: Exam, now: datetime) -> int:
 
 def sender() -> str:
     """Give the address that the service's mails come from; empty where mail is not set up."""
-    return str(getattr(settings, "RETINEYE_MAIL_FROM", "") or "")
+    named = str(getattr(settings, "RETINEYE_MAIL_FROM", "") or "")
+    # Django's own default is a server on this machine, which nobody has set up.
+    return named or (settings.DEFAULT_FROM_EMAIL if settings.EMAIL_HOST not in ("", "localhost") else "")
 
 
 def _mail(clinic: UUID, count: int) -> None:

@@ -132,13 +132,15 @@
   }, true);
 
   // --- two visits, one zoom: as shares of the photograph, since cameras differ
-  let following = false;
+  // Only the photograph that a person moves leads: two that answered each other would stop each other halfway.
+  let leader = null;
+  const lead = (event) => { leader = event.target.closest?.(".stage") ?? leader; };
+  for (const kind of ["pointerdown", "wheel", "keydown", "click"]) document.addEventListener(kind, lead, { capture: true, passive: true });
   const link = (stage, viewer) => {
     const pair = stage.closest("[data-linked]");
     if (!pair) return;
     const follow = () => {
-      if (following || !document.getElementById("linked").checked) return;
-      following = true;
+      if (stage !== leader || !document.getElementById("linked").checked) return;
       for (const [other, its] of viewers) {
         if (other === stage || other.closest("[data-linked]") !== pair || !its.world.getItemAt(0)) continue;
         its.viewport.zoomTo(viewer.viewport.getZoom(true) / viewer.viewport.getHomeZoom() * its.viewport.getHomeZoom(), null, true);
@@ -148,7 +150,6 @@
         its.viewport.panTo(new window.OpenSeadragon.Point(
           at(centre.x, mine.x, mine.width, theirs.x, theirs.width), at(centre.y, mine.y, mine.height, theirs.y, theirs.height)), true);
       }
-      following = false;
     };
     viewer.addHandler("update-viewport", follow);
   };
