@@ -98,7 +98,7 @@ def signed(hill: Clinic, exam: Exam) -> None:
 PHOTOGRAPH_OR_MAP, PDF, SR = (f"1.2.840.10008.5.1.4.1.1.{end}" for end in ("7", "104.1", "88.33"))
 
 
-@pytest.mark.parametrize("kind", ["stow"])
+@pytest.mark.parametrize("kind", ["dicom", "stow"])
 def test_orthanc_takes_photographs_maps_paper_and_report(kind: str, hill: Clinic, exam: Exam, archive: Archive) -> None:
     address = f"127.0.0.1:{archive.dicom}" if kind == "dicom" else f"{archive.web}/dicom-web"
     destination(hill, kind, address, ae_title="ORTHANC" if kind == "dicom" else "")

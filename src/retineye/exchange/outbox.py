@@ -8,10 +8,12 @@ once.
 import ssl
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from io import BytesIO
 from pathlib import Path
 from uuid import uuid4
 
 import httpx  # noqa: TID251  results leave the service here, to addresses that whoever runs the server has named
+import pydicom
 import structlog
 from django.conf import settings
 from django.db import transaction
@@ -179,7 +181,9 @@ def store(made: list[FileDataset], destination: Destination) -> None:
     try:
         for one in made:
             try:
-                status = association.send_c_store(one).get("Status")
+                # As it stands in a file: an object made in memory is not sent whole where its picture is compressed.
+                whole = pydicom.dcmread(BytesIO(as_bytes(one)))
+                status = association.send_c_store(whole).get("Status")
             except ValueError as exc:
                 raise DeliveryError("class_not_taken") from exc
             # A warning (PS3.4, B.2.3: 0xBxxx) means stored.
