@@ -41,6 +41,7 @@ def create_exam(user: User, patient: Patient, *, taken_on: date | None = None) -
     exam = Exam(
         patient=patient,
         taken_on=taken_on,
+        site=user.membership.site,
         guideline=patient.organisation.guideline,
         low_acuity_logmar=settings_of(patient.organisation).low_acuity_logmar,
         created_by=user,

@@ -8,6 +8,7 @@ from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from retineye.accounts.models import Site
 from retineye.clinic.models.patient import Patient
 
 
@@ -131,6 +132,9 @@ class Exam(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     patient = models.ForeignKey(Patient, on_delete=models.PROTECT, related_name="exams")
+    site = models.ForeignKey(
+        Site, null=True, blank=True, on_delete=models.PROTECT, related_name="+", help_text="Where the clinic took it."
+    )
     taken_on = models.DateField(default=today)
     taken_at = models.DateTimeField(null=True, blank=True, help_text="The moment, where more than the day is known.")
     accession = models.CharField(max_length=64, blank=True, help_text="The order's number in the hospital's system.")
