@@ -30,6 +30,8 @@ TABLE = {
     Right.CHANGE_SETTINGS: {"administrator"},
     Right.EXPORT: {"doctor", "manager", "administrator"},
     Right.CONNECT: {"administrator"},
+    Right.USE_API: {"technician", "doctor", "manager", "administrator"},
+    Right.TAKE_IN_BATCH: {"doctor", "administrator"},
     Right.INVITE: {"administrator"},
     Right.READ_AUDIT: {"administrator"},
 }

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import structlog
 from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.http.multipartparser import MultiPartParserError
 from django.urls import URLPattern, path
 from django.views.decorators.csrf import csrf_exempt
@@ -45,6 +45,8 @@ def _guarded(view: View) -> View:
             response = _once(request, lambda: _mended(request, view(request, *args, **kwargs)))
         except ProblemError as exc:
             response = answer(exc)
+        except Http404:
+            response = answer(ProblemError(Problem.NOT_FOUND))
         except Exception:
             log.exception("api_broke")
             response = answer(ProblemError(Problem.SERVER_ERROR))
