@@ -33,6 +33,7 @@ TABLE = {
     Right.USE_API: {"technician", "doctor", "manager", "administrator"},
     Right.TAKE_IN_BATCH: {"doctor", "administrator"},
     Right.INVITE: {"administrator"},
+    Right.MANAGE_PEOPLE: {"administrator"},
     Right.READ_AUDIT: {"administrator"},
 }
 

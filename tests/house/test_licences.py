@@ -10,7 +10,7 @@ from packaging.requirements import Requirement
 RUN_TIME_EXTRAS = ("web", "evaluate")
 
 # Weak copyleft, used unmodified and as separate packages.
-ALLOWED_LGPL = {"psycopg", "psycopg-binary"}
+ALLOWED_LGPL = {"psycopg", "psycopg-binary", "pyphen"}  # pyphen: by choice under MPL-1.1 or LGPL
 
 # Packages that offer several licences or write theirs in a form of their own; the free choice, read in the package.
 READ_BY_HAND = {
@@ -19,7 +19,7 @@ READ_BY_HAND = {
     "scipy": "BSD-3-Clause",  # its licence file also tells of GCC's run-time library, which has the run-time exception
 }
 
-FREE = re.compile(r"\b(MIT|BSD|ISC|Apache|PSF-2\.0|Python Software Foundation|Zlib|HPND)\b")
+FREE = re.compile(r"\b(MPL[- ]2\.0|MIT|BSD|ISC|Apache|PSF-2\.0|Python Software Foundation|Zlib|HPND)\b")
 FORBIDDEN = re.compile(r"\b(A?GPL|General Public License|Affero|SSPL|BUSL|Proprietary)\b", re.IGNORECASE)
 LESSER = re.compile(r"\bLGPL|Lesser General Public", re.IGNORECASE)
 

@@ -16,7 +16,7 @@ CREDENTIALS = {
 }
 
 # Words in place of a password, in messages and in the docs.
-EXAMPLES = re.compile(r"://\w+:(?:password|secret|hunter2)@")
+EXAMPLES = re.compile(r"://\w+:(?:password|secret|secret-word|hunter2)@")
 
 
 def found_in(lines: list[str], pattern: str) -> list[str]:

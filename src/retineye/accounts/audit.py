@@ -39,6 +39,8 @@ class Action(StrEnum):
     INVITED = "invited"
     INVITATION_WITHDRAWN = "invitation_withdrawn"
     JOINED = "joined"
+    SITE_ADDED = "site_added"
+    SITE_CHANGED = "site_changed"
     PATIENT_ADDED = "patient_added"
     PATIENT_CHANGED = "patient_changed"
     PATIENT_VIEWED = "patient_viewed"

@@ -65,6 +65,8 @@ class Right(StrEnum):
     """Take a whole archive of photographs in from a table, and get its results as a table."""
     INVITE = "invite"
     """Invite colleagues and withdraw invitations."""
+    MANAGE_PEOPLE = "manage_people"
+    """Say where colleagues work and what they are, close and open accounts, keep the list of sites."""
     READ_AUDIT = "read_audit"
     """Read who did what."""
 

@@ -7,18 +7,8 @@ from uuid import UUID
 
 from retineye.accounts.models import ApiToken, User
 from retineye.api.problems import Problem, ProblemOut
-from retineye.api.schemas import (
-    DeliveryOut,
-    ExamOut,
-    GradeOut,
-    Identifier,
-    PatientOut,
-    PhotographOut,
-    ReportOut,
-    TokenOut,
-    VerdictOut,
-    WebhookOut,
-)
+from retineye.api.program_schemas import DeliveryOut, TokenOut, WebhookOut
+from retineye.api.schemas import ExamOut, GradeOut, Identifier, PatientOut, PhotographOut, ReportOut, VerdictOut
 from retineye.clinic import shadow
 from retineye.clinic.access import organisation_of
 from retineye.clinic.blind import Sight, hidden_among

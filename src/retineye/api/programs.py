@@ -12,9 +12,8 @@ from retineye.accounts.tokens import Scope
 from retineye.api.answers import EVERYWHERE, WRITING, answers, delivery_out, token_out, webhook_out
 from retineye.api.auth import Token, token_of, user_of
 from retineye.api.paging import Page, Paging, page
-from retineye.api.schemas import (
+from retineye.api.program_schemas import (
     DeliveryOut,
-    Id,
     MadeToken,
     Me,
     NewToken,
@@ -24,6 +23,7 @@ from retineye.api.schemas import (
     WebhookChange,
     WebhookOut,
 )
+from retineye.api.schemas import Id
 from retineye.clinic import webhooks
 
 router = Router(tags=["programs"])

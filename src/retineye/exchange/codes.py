@@ -1,7 +1,8 @@
 """The codes by which results leave the service: LOINC, SNOMED CT and DICOM, each pinned by a literal test.
 
-Never used, since they claim what does not hold: LOINC 105914-6 and its answers (software cleared as autonomous), SNOMED
-722161008 (a finished eye exam), the codes that name a type of diabetes with the retinopathy, 312907002 and 399876000.
+Never used, since they claim what does not hold: the LOINC question for software that is cleared as autonomous and its
+answers; SNOMED codes of a finished eye exam, of high-risk and of very severe disease, and those that name a type of
+diabetes with the retinopathy. The tests hold their numbers.
 """
 
 from collections.abc import Mapping
