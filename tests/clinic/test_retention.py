@@ -104,9 +104,7 @@ def test_a_merged_record_goes_with_the_one_it_was_merged_into(hill: Clinic) -> N
 
 
 @time_machine.travel("2026-11-25T08:00:00+00:00", tick=True)
-def test_after_the_clinic_s_time_patients_go_by_themselves_but_not_held_ones(
-    hill: Clinic, lake: Clinic
-) -> None:
+def test_after_the_clinic_s_time_patients_go_by_themselves_but_not_held_ones(hill: Clinic, lake: Clinic) -> None:
     old, held, young, never = (exam_with(hill, Grade.NONE, Grade.NONE, minutes_ago=n).patient for n in range(4))
     stranger = exam_with(lake, Grade.NONE, Grade.NONE).patient
     Exam.objects.exclude(patient=young).update(taken_on=date(2016, 11, 24))

@@ -10,7 +10,14 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 PUBLIC = {
     *("home", "about", "health", "account_login", "account_inactive", "first_run", "join"),
     # What the browser needs before anybody has signed in, and what says nothing of anybody.
-    *("offline", "service_worker", "api-v1:api-root", "api-v1:api-nothing", "api-v1:openapi-json", "api-v1:openapi-view"),
+    *(
+        "offline",
+        "service_worker",
+        "api-v1:api-root",
+        "api-v1:api-nothing",
+        "api-v1:openapi-json",
+        "api-v1:openapi-view",
+    ),
 }
 VALUES = {"pk": uuid4(), "token": "guessed", "eye": "right", "number": 1, "language": "fr", "kind": "patient"}
 

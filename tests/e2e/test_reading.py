@@ -119,7 +119,9 @@ def test_a_drawing_stays_on_its_place_of_the_photograph(
     doctor.goto(f"{service.url}/worklist/?q={name}")
     doctor.get_by_role("link", name=name).click()
     stage = doctor.locator(".desk-eye[data-eye=right] .stage")
-    doctor.wait_for_function("() => window.viewers.length == 2 && window.viewers.every((one) => one.world.getItemAt(0))")
+    doctor.wait_for_function(
+        "() => window.viewers.length == 2 && window.viewers.every((one) => one.world.getItemAt(0))"
+    )
     stage.get_by_role("button", name="Circle").click()
     box = stage.locator(".stage-view").bounding_box()
     assert box
@@ -163,7 +165,9 @@ def test_two_visits_zoom_together(nurse: Nurse, doctor: Page, service: Service, 
     doctor.goto(second + "read/")
     doctor.keyboard.press("c")
     expect(doctor.get_by_role("heading", name="Two visits side by side")).to_be_visible()
-    doctor.wait_for_function("() => window.viewers.length == 4 && window.viewers.every((one) => one.world.getItemAt(0))")
+    doctor.wait_for_function(
+        "() => window.viewers.length == 4 && window.viewers.every((one) => one.world.getItemAt(0))"
+    )
     doctor.locator(".pair").first.get_by_role("button", name="Zoom in").first.click()
     doctor.wait_for_function(
         "() => { const share = (one) => one.viewport.getZoom(true) / one.viewport.getHomeZoom();"

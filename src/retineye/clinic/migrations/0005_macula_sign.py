@@ -4,20 +4,22 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('clinic', '0004_reports_and_call_backs'),
+        ("clinic", "0004_reports_and_call_backs"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='verdict',
-            name='dme_probability',
-            field=models.FloatField(help_text='Of hard exudates within a disc diameter of the fovea; null where the pack says nothing.', null=True),
+            model_name="verdict",
+            name="dme_probability",
+            field=models.FloatField(
+                help_text="Of hard exudates within a disc diameter of the fovea; null where the pack says nothing.",
+                null=True,
+            ),
         ),
         migrations.AddField(
-            model_name='verdict',
-            name='dme_suspected',
+            model_name="verdict",
+            name="dme_suspected",
             field=models.BooleanField(null=True),
         ),
     ]

@@ -1,10 +1,12 @@
 """Keep what another system held of a patient."""
 
+import uuid
+
 import django.db.models.deletion
 import django.utils.timezone
-import retineye.clinic.models.earlier
-import uuid
 from django.db import migrations, models
+
+import retineye.clinic.models.earlier
 
 
 class Migration(migrations.Migration):

@@ -5,16 +5,22 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('accounts', '0004_sites_policies_password_links'),
-        ('clinic', '0012_recall_research_erasure'),
+        ("accounts", "0004_sites_policies_password_links"),
+        ("clinic", "0012_recall_research_erasure"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='exam',
-            name='site',
-            field=models.ForeignKey(blank=True, help_text='Where the clinic took it.', null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.site'),
+            model_name="exam",
+            name="site",
+            field=models.ForeignKey(
+                blank=True,
+                help_text="Where the clinic took it.",
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="+",
+                to="accounts.site",
+            ),
         ),
     ]
