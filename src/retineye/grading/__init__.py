@@ -5,7 +5,7 @@
 """
 
 from retineye.grading.calibrate import Calibrated, calibrate, probabilities
-from retineye.grading.decode import Header, Limits, decode, display_jpeg, probe
+from retineye.grading.decode import Header, decode, display_jpeg, probe
 from retineye.grading.dicom import DicomPicture
 from retineye.grading.errors import (
     BadCardError,
@@ -24,6 +24,7 @@ from retineye.grading.errors import (
 )
 from retineye.grading.explain import explain, render_heatmap
 from retineye.grading.grader import Grader
+from retineye.grading.limits import Limits
 from retineye.grading.network import Network, RawOutputs
 from retineye.grading.pack import Card, ModelPack, default_pack_path, write_pack
 from retineye.grading.preprocess import InputSpec, crop, normalise, preprocess, square_box

@@ -12,10 +12,11 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, Final
 
-from retineye.grading.decode import DEFAULT_LIMITS, Header, Limits, probe
+from retineye.grading.decode import Header, probe
 from retineye.grading.errors import DecodeError, GradingError, PackError, TooLargeError
 from retineye.grading.explain import render_heatmap
 from retineye.grading.grader import Grader
+from retineye.grading.limits import DEFAULT_LIMITS, Limits
 from retineye.grading.pack import ModelPack
 from retineye.grading.result import GRADE_NAMES, Decision, Heatmap, PackId, Verdict
 

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Self
 
 from retineye.grading.calibrate import calibrate, guess_eye, judge_macula
-from retineye.grading.decode import DEFAULT_LIMITS, Limits, decode
+from retineye.grading.decode import decode
 from retineye.grading.errors import BadCardError, OutsideTriedError, PackError
 from retineye.grading.explain import explain
+from retineye.grading.limits import DEFAULT_LIMITS, Limits
 from retineye.grading.measures import ANALYSIS_PX
 from retineye.grading.network import Network
 from retineye.grading.pack import ModelPack
