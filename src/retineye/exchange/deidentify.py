@@ -87,13 +87,14 @@ def deidentify(data: bytes, *, pseudonym: str, days: int, uid: Callable[[str], s
         burned_in: letters may stand in the picture itself. unreadable: it is no DICOM file that can be read.
     """
     try:
-        with pydicom.dcmread(io.BytesIO(data)) as came:
+        came = pydicom.dcmread(io.BytesIO(data))
+        with came:
             return _written(came, pseudonym, days, uid or (lambda _old: str(generate_uid())))
     except (InvalidDicomError, AttributeError, KeyError, ValueError, NotImplementedError) as exc:
         raise NotDeidentified("unreadable") from exc
 
 
-def _written(came: FileDataset, pseudonym: str, days: int, uid: Callable[[str], str]) -> bytes:
+def _written(came: Dataset, pseudonym: str, days: int, uid: Callable[[str], str]) -> bytes:
     if str(came.get("BurnedInAnnotation", "NO")).strip().upper() == "YES":
         raise NotDeidentified("burned_in")
     made = FileDataset("", {}, file_meta=FileMetaDataset(), preamble=b"\0" * 128)

@@ -250,8 +250,8 @@ def _shot(one: Pictured, *, hidden: bool) -> Shot:
         reasons=tuple(verdict.reasons) if verdict else (),
         grade=Grade(said.grade) if said and said.grade is not None else None,
         probabilities=tuple(said.probabilities or ()) if said else (),
-        original=photograph.original.name,
-        display=photograph.display.name,
+        original=photograph.original.name or "",
+        display=photograph.display.name or "",
         heatmap=(said.heatmap.name or "") if said else "",
     )
 

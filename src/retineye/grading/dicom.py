@@ -368,8 +368,8 @@ def _moment(text: str) -> datetime | None:
     if day is None:
         return None
     try:
-        parts = [int(clock[at : at + 2]) for at in range(0, min(len(clock), 6), 2)]
-        return datetime(day.year, day.month, day.day, *parts, tzinfo=zone)
+        hour, minute, second = (int(clock[at : at + 2] or "0") for at in (0, 2, 4))
+        return datetime(day.year, day.month, day.day, hour, minute, second, tzinfo=zone)
     except ValueError:
         return datetime(day.year, day.month, day.day, tzinfo=zone)
 

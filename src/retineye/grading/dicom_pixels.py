@@ -11,7 +11,8 @@ from retineye.grading.limits import DEFAULT_LIMITS, Limits
 
 try:
     from pydicom.encaps import get_frame
-    from pydicom.pixels import apply_color_lut, apply_modality_lut, apply_voi, get_decoder
+    from pydicom.pixels.decoders.base import get_decoder
+    from pydicom.pixels.processing import apply_color_lut, apply_modality_lut, apply_voi
     from pydicom.uid import UID
 except ImportError:  # the extra `dicom` is not installed: `read` says so
     pass
@@ -119,7 +120,7 @@ def _coloured(dataset: "FileDataset", samples: "NDArray[np.generic]") -> "NDArra
     if samples.dtype == np.uint8:
         return samples  # type: ignore[return-value]
     shift = max(0, bits - 8)
-    return np.clip(samples.astype(np.int64) >> shift, 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(samples.astype(np.int64) >> shift, 0, 255), np.uint8)
 
 
 def _grey(dataset: "FileDataset", samples: "NDArray[np.generic]") -> "NDArray[np.uint8]":
@@ -145,4 +146,4 @@ def _grey(dataset: "FileDataset", samples: "NDArray[np.generic]") -> "NDArray[np
 
 def _first(value: object) -> float:
     values = value if isinstance(value, list | tuple) or hasattr(value, "__len__") else [value]
-    return float(next(iter(values)))  # type: ignore[call-overload,no-any-return]
+    return float(next(iter(values)))  # type: ignore[call-overload]

@@ -19,7 +19,10 @@ import structlog
 from django.db import DatabaseError, connection
 from pydicom.dataset import Dataset
 from pynetdicom import AE, AllStoragePresentationContexts, _config, evt
-from pynetdicom.sop_class import ModalityWorklistInformationFind, Verification
+from pynetdicom.sop_class import (  # type: ignore[attr-defined]  # made when the module is loaded
+    ModalityWorklistInformationFind,
+    Verification,
+)
 
 from retineye.clinic.arrivals import ArrivalLost, keep
 from retineye.clinic.grade import limits
@@ -143,7 +146,7 @@ def entity(listening: Listening) -> AE:
     # What is not taken is accepted too, so that it can be refused with a status that says why.
     syntaxes = list(TRANSFER_SYNTAXES)
     for context in AllStoragePresentationContexts:
-        ae.add_supported_context(context.abstract_syntax, syntaxes)
+        ae.add_supported_context(str(context.abstract_syntax), syntaxes)
     for uid in _TAKEN:
         ae.add_supported_context(uid, syntaxes)
     admit(ae)
@@ -191,7 +194,7 @@ def listen(listening: Listening, *, parent: int, say: Callable[[str], None], sto
     _config.LOG_HANDLER_LEVEL = "none"
     ae = entity(listening)
     connection.close()
-    handlers = [(evt.EVT_C_STORE, _on_store), (evt.EVT_C_FIND, _on_find), (evt.EVT_C_ECHO, _on_echo)]
+    handlers: list[Any] = [(evt.EVT_C_STORE, _on_store), (evt.EVT_C_FIND, _on_find), (evt.EVT_C_ECHO, _on_echo)]
     server = ae.start_server(
         (listening.host, listening.port), block=False, evt_handlers=handlers, ssl_context=listening.tls()
     )

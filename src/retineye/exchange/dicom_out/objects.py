@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from io import BytesIO
-from typing import Final
+from typing import Any, Final
 
 import highdicom as hd
 import numpy as np
@@ -178,8 +178,11 @@ def structured_report(told: Told, sources: Mapping[str, Dataset]) -> FileDataset
         title=_concept("126000", "DCM", "Imaging Measurement Report"),
     )
     evidence = list(sources.values())
-    verified = {"verifying_observer_name": person_name(told.signer), "verifying_organization": told.clinic}
-    return hd.sr.ComprehensiveSR(
+    verified: dict[str, Any] = {
+        "verifying_observer_name": person_name(told.signer),
+        "verifying_organization": told.clinic,
+    }
+    report: FileDataset = hd.sr.ComprehensiveSR(  # type: ignore[assignment]  # it is one, though typed as less
         evidence=evidence,
         content=content[0],
         series_instance_uid=uid_of(told.exam_id, "series-sr"),
@@ -195,6 +198,7 @@ def structured_report(told: Told, sources: Mapping[str, Dataset]) -> FileDataset
         institution_name=told.clinic,
         **(verified if told.signer else {}),
     )
+    return report
 
 
 def _group(told: Told, eye: EyeTold, sources: Mapping[str, Dataset]) -> hd.sr.MeasurementsAndQualitativeEvaluations:
