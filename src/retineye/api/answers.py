@@ -150,27 +150,29 @@ def photograph_out(photograph: Photograph) -> PhotographOut:
 def verdict_out(verdict: Verdict) -> VerdictOut:
     """Show a stored verdict in the fields of `retineye grade`."""
     reasons = [code for code in verdict.reasons if code in REASONS]
-    return VerdictOut(
-        id=verdict.pk,
-        photograph=verdict.photograph_id,
-        created_at=verdict.created_at,
-        file=None,
-        sha256=verdict.photograph.sha256,
-        status=verdict.status,
-        reasons=verdict.reasons,
-        advice=Reason(reasons[0]).advice if reasons else "",
-        grade=verdict.grade,
-        grade_name=verdict.grade_name or None,
-        probabilities=verdict.probabilities,
-        expected_grade=verdict.expected_grade,
-        referable=_decision(verdict.referable_probability, verdict.referable),
-        vision_threatening=_decision(verdict.vision_threatening_probability, verdict.vision_threatening),
-        uncertain=verdict.uncertain,
-        quality={"score": verdict.quality["score"], **verdict.quality["scores"]},
-        eye=verdict.photograph.eye,
-        seconds=round(float(verdict.timings.get("total", 0.0)), 4),
-        pack={"id": verdict.pack_id, "sha256": verdict.pack_sha256},
-        error=None,
+    return VerdictOut.model_validate(
+        {
+            "id": verdict.pk,
+            "photograph": verdict.photograph_id,
+            "created_at": verdict.created_at,
+            "file": None,
+            "sha256": verdict.photograph.sha256,
+            "status": verdict.status,
+            "reasons": verdict.reasons,
+            "advice": Reason(reasons[0]).advice if reasons else "",
+            "grade": verdict.grade,
+            "grade_name": verdict.grade_name or None,
+            "probabilities": verdict.probabilities,
+            "expected_grade": verdict.expected_grade,
+            "referable": _decision(verdict.referable_probability, verdict.referable),
+            "vision_threatening": _decision(verdict.vision_threatening_probability, verdict.vision_threatening),
+            "uncertain": verdict.uncertain,
+            "quality": {"score": verdict.quality["score"], **verdict.quality["scores"]},
+            "eye": verdict.photograph.eye,
+            "seconds": round(float(verdict.timings.get("total", 0.0)), 4),
+            "pack": {"id": verdict.pack_id, "sha256": verdict.pack_sha256},
+            "error": None,
+        }
     )
 
 
@@ -210,7 +212,9 @@ def review_out(review: Review, names: dict[Any, str]) -> dict[str, Any]:
 
 def signature_out(signed: Signed | None) -> dict[str, Any] | None:
     """Show a signature that stands."""
-    return signed and {
+    if signed is None:
+        return None
+    return {
         "id": signed.signature_id,
         "review": signed.review.pk,
         "signer": signed.signer,

@@ -2,14 +2,14 @@
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import structlog
 from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.http.multipartparser import MultiPartParserError
-from django.urls import URLPattern, path
+from django.urls import URLPattern, URLResolver, path
 from django.views.decorators.csrf import csrf_exempt
 
 from retineye.accounts import answers
@@ -28,11 +28,12 @@ _PIECE: Final = 1024 * 1024
 View = Callable[..., HttpResponseBase]
 
 
-def behind_the_door(patterns: list[URLPattern]) -> list[URLPattern]:
+def behind_the_door(patterns: "Sequence[URLPattern | URLResolver]") -> list[URLPattern]:
     """Put the door before each view, and an answer where there is no view."""
-    for pattern in patterns:
+    views = [pattern for pattern in patterns if isinstance(pattern, URLPattern)]
+    for pattern in views:
         pattern.callback = _guarded(pattern.callback)
-    return [*patterns, path("<path:rest>", _guarded(_nothing_here), name="api-nothing")]
+    return [*views, path("<path:rest>", _guarded(_nothing_here), name="api-nothing")]
 
 
 def _nothing_here(request: HttpRequest, rest: str) -> HttpResponse:

@@ -82,7 +82,8 @@ def worklist(request: HttpRequest, wanted: Query[WantedList]) -> Any:
     """
     user = user_of(request)
     require(user, Right.VIEW_PATIENTS)
-    rows, order, show = exams_for(user), PRESSING, _LISTS[wanted.show]
+    rows, show = exams_for(user), _LISTS[wanted.show]
+    order: tuple[str, ...] = PRESSING
     if in_shadow(user):
         order = ("created_at", "id")
         if wanted.show in ("refer", "unsure"):

@@ -41,7 +41,7 @@ def grade(
     sent = single.send(user_of(request), file.read(), file.name or "")
     done = single.wait(sent, min(wait, settings.RETINEYE_API_WAIT_S))
     if done.state == SingleGrade.State.DONE:
-        return grade_out(done.answer)
+        return grade_out(done.answer or {})
     return Status(202, _single_out(done))
 
 
@@ -62,5 +62,5 @@ def _single_out(found: SingleGrade) -> dict[str, Any]:
         "id": found.pk,
         "state": "done" if done else "waiting",
         "status_url": reverse("api-v1:get_grade", args=[found.pk]),
-        "verdict": grade_out(found.answer) if done else None,
+        "verdict": grade_out(found.answer or {}) if done else None,
     }

@@ -163,8 +163,8 @@ def _shown(user: User, rows: list[verbs.Row]) -> list[dict[str, Any]]:
 
 
 def _reminder(one: Reminder | None) -> dict[str, Any] | None:
-    return one and {name: getattr(one, name) for name in ReminderOut.model_fields}
+    return None if one is None else {name: getattr(one, name) for name in ReminderOut.model_fields}
 
 
 def _referral(one: ReferralOutcome | None) -> dict[str, Any] | None:
-    return one and {name: getattr(one, name) for name in ReferralOut.model_fields}
+    return None if one is None else {name: getattr(one, name) for name in ReferralOut.model_fields}

@@ -1,6 +1,6 @@
 """Photographs that come piece by piece, over a line that breaks."""
 
-from typing import Any
+from typing import Annotated, Any
 
 from django.http import HttpRequest
 from django.shortcuts import get_object_or_404
@@ -84,7 +84,7 @@ def get_upload(request: HttpRequest, pk: Id) -> Any:
 def send_piece(
     request: HttpRequest,
     pk: Id,
-    upload_offset: int = Header(..., alias="Upload-Offset", ge=0, le=2**40),
+    upload_offset: Annotated[int, Header(alias="Upload-Offset", ge=0, le=2**40)],
 ) -> Any:
     """Send the next piece, which begins at `Upload-Offset`."""
     user = user_of(request)

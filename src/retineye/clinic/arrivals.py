@@ -36,6 +36,7 @@ from retineye.clinic.models import Arrival, Exam, Eye, Field, Patient, Sender
 from retineye.clinic.models.exchange import arrival_place
 from retineye.clinic.settings import zone_of
 from retineye.grading import dicom
+from retineye.grading.errors import DecodeError
 
 log = structlog.get_logger(__name__)
 
@@ -238,7 +239,7 @@ _REASONS: tuple[tuple[type[intake.IntakeError], Arrival.Reason], ...] = (
 
 
 def _take(arrival: Arrival, exam: Exam, eye: Eye, by: User, confirmed: Collection[intake.Question] = ()) -> None:
-    with default_storage.open(arrival.file.name) as file:
+    with default_storage.open(arrival.file.name or "") as file:
         whole = file.read()
     if hashlib.sha256(whole).hexdigest() != arrival.sha256:
         raise Unmatched(Arrival.Reason.UNREADABLE)
@@ -252,7 +253,7 @@ def _take(arrival: Arrival, exam: Exam, eye: Eye, by: User, confirmed: Collectio
         raise ArrivalLost(str(exc)) from exc
     except intake.IntakeError as exc:
         raise Unmatched(next(reason for kind, reason in _REASONS if isinstance(exc, kind))) from exc
-    except dicom.DecodeError as exc:
+    except DecodeError as exc:
         raise Unmatched(Arrival.Reason.UNREADABLE) from exc
     _filed(arrival, exam, by, keep_file=len(frames) > 1)
 

@@ -326,7 +326,7 @@ def forget_pictures(now: datetime) -> int:
     old = Batch.objects.filter(state=Batch.State.DONE, finished_at__lt=now - timedelta(days=7)).exclude(pictures="")
     count = 0
     for batch in old:
-        default_storage.delete(batch.pictures.name)
+        default_storage.delete(batch.pictures.name or "")
         count += Batch.objects.filter(pk=batch.pk).update(pictures="")
     return count
 

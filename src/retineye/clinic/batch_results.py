@@ -58,8 +58,9 @@ def _rows(user: User, batch: Batch) -> Iterator[dict[str, Any]]:
         exams = {one.exam.pk: one.exam for one in taken}
         hidden = frozenset(exams) if shadow else hidden_among(user, exams.values())
         for row in rows:
-            shown = row.photograph is not None and row.photograph.exam_id not in hidden
-            yield {**_line(row), **_verdict(verdicts.get(row.photograph_id) if shown else None)}
+            photograph = row.photograph
+            shown = photograph is not None and photograph.exam_id not in hidden
+            yield {**_line(row), **_verdict(verdicts.get(photograph.pk) if photograph and shown else None)}
 
 
 def _line(row: BatchRow) -> dict[str, Any]:

@@ -61,7 +61,8 @@ def escalate(now: datetime) -> int:
     """
     by_clinic: dict[UUID, list[Exam]] = defaultdict(list)
     for exam in overdue(now)[:_BATCH]:
-        by_clinic[exam.clinic_id].append(exam)
+        if exam.clinic_id is not None:  # the field fills itself
+            by_clinic[exam.clinic_id].append(exam)
     told = 0
     for clinic, exams in by_clinic.items():
         limit = now - timedelta(hours=settings_of(clinic).escalate_after_hours)

@@ -30,10 +30,11 @@ from retineye.clinic.models import Photograph, State, Verdict
 from retineye.clinic.models.exam import display_place, thumbnail_place
 from retineye.clinic.models.verdict import heatmap_place
 from retineye.grading import result
-from retineye.grading.decode import Limits, decode, display_jpeg
+from retineye.grading.decode import decode, display_jpeg
 from retineye.grading.errors import DecodeError, OutsideTriedError, PackError
 from retineye.grading.explain import render_heatmap
 from retineye.grading.grader import Grader
+from retineye.grading.limits import Limits
 
 log = structlog.get_logger(__name__)
 

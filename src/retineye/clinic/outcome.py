@@ -52,8 +52,8 @@ def pictured(exams: Iterable[UUID], *, veiled: bool = True) -> dict[UUID, list[P
     photographs = photographs.annotate(kept=shadow.of_photographs())
     latest: dict[UUID, Verdict] = {}
     verdicts = Verdict.objects.filter(photograph__exam__in=wanted, photograph__withdrawn_at=None)
-    for verdict in verdicts.order_by("attempt"):
-        latest[verdict.photograph_id] = verdict
+    for each in verdicts.order_by("attempt"):
+        latest[each.photograph_id] = each
     found: dict[UUID, list[Pictured]] = {exam: [] for exam in wanted}
     for photograph in photographs:
         verdict = latest.get(photograph.pk)

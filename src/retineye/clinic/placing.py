@@ -66,7 +66,7 @@ def picture_of(arrival: Arrival) -> bytes | None:
     if arrival.reason == Arrival.Reason.UNREADABLE:
         return None
     try:
-        with default_storage.open(arrival.file.name) as file:
+        with default_storage.open(arrival.file.name or "") as file:
             return preview(file.read())
     except (DecodeError, OSError):
         return None

@@ -121,7 +121,7 @@ def send(user: User, data: bytes, name: str) -> SingleGrade:
                 detail={"sha256": single.sha256},
             )
     except BaseException:
-        default_storage.delete(single.original.name)
+        _drop(single.original.name)
         raise
     return single
 
@@ -201,7 +201,7 @@ def _grade(single: SingleGrade) -> bool:
     return True
 
 
-def _drop(place: str) -> None:
+def _drop(place: str | None) -> None:
     if place:
         default_storage.delete(place)
 

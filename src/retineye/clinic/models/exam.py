@@ -117,7 +117,7 @@ def today() -> date:
     return timezone.localdate()
 
 
-class ClinicField(models.UUIDField[uuid.UUID, uuid.UUID]):
+class ClinicField(models.UUIDField[uuid.UUID | None, uuid.UUID | None]):
     """A column that follows the patient's organisation, however the row is written: lists of a clinic need no join."""
 
     def pre_save(self, model_instance: models.Model, add: bool) -> uuid.UUID:

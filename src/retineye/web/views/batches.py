@@ -57,7 +57,8 @@ def batch_do(request: HttpRequest, pk: UUID) -> HttpResponse:
     """Pause a batch, or have it go on."""
     user = cast(User, request.user)
     found = get_object_or_404(verbs.batches_for(user), pk=pk)
-    {"pause": verbs.pause, "resume": verbs.resume}.get(request.POST.get("do", ""), lambda *_: None)(user, found)
+    if verb := {"pause": verbs.pause, "resume": verbs.resume}.get(request.POST.get("do", "")):
+        verb(user, found)
     return redirect("batch", pk=pk)
 
 
