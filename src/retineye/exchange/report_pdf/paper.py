@@ -1,49 +1,25 @@
-"""Turn HTML into PDF bytes. The one file that knows WeasyPrint.
+"""The pages' HTML and styles, and the press that makes PDF of them.
 
-Nothing is fetched: the pages name their fonts and pictures by the schemes ``font:`` and ``picture:``, which are
-answered from memory; every other address is refused.
+WeasyPrint stands on Pango, which does not come with Python: a machine without it runs the service, and says what is
+missing when a page is to be printed.
 """
 
+import importlib
 import logging
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-import weasyprint
+from django.core.exceptions import ValidationError
 from django.template import Context, Engine
-from weasyprint.text.fonts import FontConfiguration
-from weasyprint.urls import FatalURLFetchingError, URLFetcher, URLFetcherResponse
+from django.utils.translation import gettext as _
 
 HERE = Path(__file__).parent
 
-# Both tell of each step and each font at the level of news.
-for _name in ("weasyprint.progress", "fontTools"):
-    logging.getLogger(_name).setLevel(logging.WARNING)
 
-_TYPES = {b"\xff\xd8": "image/jpeg", b"\x89P": "image/png"}
-
-
-class _Store(URLFetcher):  # type: ignore[misc]
-    """Answers for fonts and pictures, and for nothing else."""
-
-    def __init__(self, pictures: Mapping[str, bytes]) -> None:
-        super().__init__(allowed_protocols=("font", "picture"))
-        self._pictures = pictures
-
-    def fetch(self, url: str, headers: Any = None) -> URLFetcherResponse:
-        scheme, _colon, name = url.partition(":")
-        if scheme == "font" and name in _fonts():
-            return URLFetcherResponse(url, _fonts()[name], {"Content-Type": "font/ttf"})
-        if scheme == "picture" and name in self._pictures:
-            content = self._pictures[name]
-            return URLFetcherResponse(url, content, {"Content-Type": _TYPES.get(content[:2], "image/png")})
-        raise FatalURLFetchingError(f"A report asks for something that is not its own: {url[:80]}")
-
-
-@cache
-def _fonts() -> Mapping[str, bytes]:
-    return {path.stem: path.read_bytes() for path in sorted((HERE / "fonts").glob("*.ttf"))}
+class PressMissing(ValidationError):
+    """Pages can not be set on this machine; the message says what to install."""
 
 
 @cache
@@ -62,8 +38,15 @@ def css_of(name: str) -> str:
 
 
 def pdf_of(html: str, css: str, pictures: Mapping[str, bytes] | None = None) -> bytes:
-    """Give the PDF, tagged so that a screen reader can read it."""
-    return _bytes_of(_document(html, css, pictures or {}))
+    """Give the PDF, tagged so that a screen reader can read it.
+
+    Raises
+    ------
+    PressMissing
+        Pango is not installed.
+    """
+    content: bytes = _press().pdf_of(html, css, pictures)
+    return content
 
 
 def fit(html: str, css: str, sizes_pt: Sequence[float]) -> bytes:
@@ -73,32 +56,27 @@ def fit(html: str, css: str, sizes_pt: Sequence[float]) -> bytes:
     ----------
     sizes_pt
         Sizes of the print in points to try, the largest first.
+
+    Raises
+    ------
+    PressMissing
+        Pango is not installed.
     """
-
-    fonts = FontConfiguration()
-
-    def set_in(size_pt: float) -> Any:
-        return _document(html, f"{css}html {{ font-size: {size_pt}pt }}", {}, fonts)
-
-    low, high = 0, len(sizes_pt) - 1
-    fitting = None
-    while low < high:
-        middle = (low + high) // 2
-        document = set_in(sizes_pt[middle])
-        if len(document.pages) == 1:
-            high, fitting = middle, document
-        else:
-            low = middle + 1
-    return _bytes_of(fitting if fitting is not None else set_in(sizes_pt[low]))
-
-
-def _bytes_of(document: Any) -> bytes:
-    content: bytes = document.write_pdf(pdf_variant="pdf/ua-1")
+    content: bytes = _press().fit(html, css, sizes_pt)
     return content
 
 
-def _document(html: str, css: str, pictures: Mapping[str, bytes], fonts: FontConfiguration | None = None) -> Any:
-    fonts = fonts or FontConfiguration()
-    store = _Store(pictures)
-    sheet = weasyprint.CSS(string=css, url_fetcher=store, font_config=fonts)
-    return weasyprint.HTML(string=html, url_fetcher=store).render(stylesheets=[sheet], font_config=fonts)
+@cache
+def _press() -> Any:
+    # Both tell of each step and each font at the level of news, from the moment they are loaded.
+    for name in ("weasyprint.progress", "fontTools"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    try:
+        return importlib.import_module("retineye.exchange.report_pdf.press")
+    except OSError as exc:
+        raise PressMissing(
+            _(
+                "Pages can not be printed on this machine: Pango is missing. Whoever runs it can install it: "
+                "sudo apt-get install libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0"
+            )
+        ) from exc
