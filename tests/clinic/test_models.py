@@ -36,6 +36,7 @@ from retineye.clinic.models import (
     Verdict,
 )
 from tests.cast import Clinic, add_exam
+from tests.clinic.rows import later_rows
 
 OURS = [model for label in ("accounts", "clinic") for model in apps.get_app_config(label).get_models()]
 
@@ -113,7 +114,7 @@ def fields_for(model: type[models.Model], hill: Clinic, number: int) -> dict[str
         },
         TextReview: lambda: {"organisation": hill.organisation, "language": "sw", "reviewed_by": "A. Reader"},
     }
-    return dict(made[model]())
+    return dict((made | later_rows(hill, exam, number))[model]())
 
 
 def _call_back(result: dict[str, Any]) -> dict[str, Any]:
