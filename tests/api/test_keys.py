@@ -93,3 +93,13 @@ def test_a_list_comes_page_by_page_and_a_new_row_shifts_nothing(hill: Clinic, pr
     pages = api._json("GET", "worklist", params={"limit": 2, "show": "all"})
     rest = api._json("GET", "worklist", params={"limit": 2, "show": "all", "cursor": pages["next"]})
     assert [one["id"] for one in pages["items"] + rest["items"]] == [str(one.pk) for one in exams]
+
+
+@pytest.mark.parametrize("key", ["", "two words", "ä", "k" * 256])
+def test_a_key_that_is_none_is_refused_and_a_method_that_is_none_comes_first(hill: Clinic, key: str) -> None:
+    token = token_for(hill.technician)
+    refused = post(token, "/api/v1/patients", '{"name": "Ana Ruiz"}', key)
+    assert (refused.status_code, refused.json()["errors"][0]["at"]) == (422, "header.Idempotency-Key")
+    headers = {"Authorization": f"Bearer {token}", "Idempotency-Key": key}
+    assert Browser().put("/api/v1/patients", b"{}", headers=headers).status_code == 405
+    assert not Patient.objects.exists()
