@@ -40,7 +40,7 @@ def test_the_side_is_learned_from_where_the_disc_lies_and_a_mirrored_eye_is_the_
     from retineye.training.side import SIZE_PX, chances, learn_side, load
 
     torch.set_num_threads(1)
-    learned = learn_side(table, tmp_path / "side.pt", tmp_path / "squares", epochs=16)
+    learned = learn_side(table, tmp_path / "side.pt", tmp_path / "squares", epochs=24, batch=16)
     assert learned.evidence["sets"]["drawn"]["auc"] > 0.9
     again = load(tmp_path / "side.pt")
     squares = [load_square(row, round(SIZE_PX * 1.3)) for row in read_photographs(table)[:24:2]]

@@ -77,7 +77,13 @@ class Learned:
 
 
 def learn_side(
-    table: Path, out: Path, cache: Path, *, epochs: int = 8, say: Callable[[str], None] = lambda _: None
+    table: Path,
+    out: Path,
+    cache: Path,
+    *,
+    epochs: int = 8,
+    batch: int = 64,
+    say: Callable[[str], None] = lambda _: None,
 ) -> Learned:
     """Learn on all photographs of a table whose side is known, but for those of split `test` and rejected ones.
 
@@ -101,7 +107,8 @@ def learn_side(
     cv2.setNumThreads(1)
     squares, found = keep_squares(rows, 2 * SIZE_PX, cache)
     index = np.flatnonzero(found)
-    learned = learn(squares, rows, index, [rows[i].cluster for i in index], epochs=epochs, say=say)
+    groups = [rows[i].cluster for i in index]
+    learned = learn(squares, rows, index, groups, epochs=epochs, batch=batch, say=say)
     save(learned, out)
     return learned
 
@@ -113,6 +120,7 @@ def learn(
     groups: Sequence[str],
     *,
     epochs: int = 8,
+    batch: int = 64,
     seed: int = 7,
     say: Callable[[str], None] = lambda _: None,
 ) -> Learned:
@@ -131,10 +139,10 @@ def learn(
     chance = np.empty(len(index))
     for number in range(3):
         say(f"Part {number + 1} of 4")
-        network = _train(small[fold != number], right[fold != number], epochs, seed + number)
+        network = _train(small[fold != number], right[fold != number], epochs, batch, seed + number)
         chance[fold == number] = chances(network, small[fold == number])
     say("Part 4 of 4")
-    network = _train(small, right, epochs, seed)
+    network = _train(small, right, epochs, batch, seed)
     return Learned(network, _evidence(chance, right, [rows[i].dataset for i in index]))
 
 
@@ -174,11 +182,11 @@ def _small(square: "NDArray[np.uint8]") -> "NDArray[np.uint8]":
     return np.asarray(cv2.resize(square, (side, side), interpolation=cv2.INTER_AREA), np.uint8)
 
 
-def _train(small: "NDArray[np.uint8]", right: "NDArray[np.bool_]", epochs: int, seed: int) -> SideNetwork:
+def _train(small: "NDArray[np.uint8]", right: "NDArray[np.bool_]", epochs: int, batch: int, seed: int) -> SideNetwork:
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
     network = SideNetwork().train()
-    spec, batch = InputSpec(SIZE_PX), 64
+    spec = InputSpec(SIZE_PX)
     steps = epochs * (len(small) // batch)
     optimiser = torch.optim.AdamW(network.parameters(), lr=3e-3, weight_decay=0.01)
     rate = torch.optim.lr_scheduler.OneCycleLR(optimiser, 3e-3, total_steps=steps)
