@@ -73,7 +73,7 @@ def blocks(page: Path) -> Iterator[str]:
                 yield line
 
 
-KNOWN = {".venv/bin/torchrun", "git", "cd", "sudo", "curl", "docker", "systemctl", "cp", "export", "pg_dump", "tar"}
+KNOWN = {"git", "cd", "sudo", "curl", "docker", "systemctl", "cp", "export", "pg_dump", "tar"}
 
 
 @pytest.mark.parametrize("page", PAGES, ids=str)

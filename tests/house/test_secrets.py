@@ -16,7 +16,7 @@ CREDENTIALS = {
 }
 
 # Words in place of a password, in messages and in the docs.
-EXAMPLES = re.compile(r"://\w+:(?:password|secret|secret-word|hunter2)@")
+EXAMPLES = re.compile(r"://\w+:(?:password|secret|hunter2)@")
 
 
 def found_in(lines: list[str], pattern: str) -> list[str]:
@@ -31,9 +31,13 @@ def test_no_credential_lies_in_the_tree(kind: str) -> None:
             assert found_in(text(path).splitlines(), CREDENTIALS[kind]) == [], path
 
 
+# One line of a test once held these words in place of a password; no such server ever was.
+ONCE = "someone:secret-word@127.0.0.1:9/"
+
+
 def test_no_credential_was_ever_committed() -> None:
     history = git("log", "--patch", "--unified=0", "--no-color", "HEAD")
-    added = [line for line in history.splitlines() if line.startswith("+")]
+    added = [line for line in history.splitlines() if line.startswith("+") and ONCE not in line]
     for kind, pattern in CREDENTIALS.items():
         assert found_in(added, pattern) == [], kind
 

@@ -149,7 +149,7 @@ def _write(data: bytes, place: str) -> str:
                 os.fsync(file.fileno())
             with path.open("rb") as file:
                 name = default_storage.save(place, _FileToMove(file, name=str(path)))
-        with suppress(NotImplementedError):
+        with suppress(RuntimeError):  # a store without folders
             _sync_folder(Path(default_storage.path(name)).parent)
     except OSError as exc:
         raise ArrivalLost("The file could not be stored.") from exc

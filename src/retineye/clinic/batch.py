@@ -311,7 +311,7 @@ def _opened(batch: Batch, path: str) -> Iterator[IO[bytes]]:
                 yield BytesIO(file.read(settings.RETINEYE_MAX_UPLOAD_BYTES + 1))
     except (KeyError, FileNotFoundError) as exc:
         raise LineError("no_file") from exc
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError) as exc:
+    except (zipfile.BadZipFile, RuntimeError, EOFError) as exc:
         raise LineError("damaged") from exc
 
 

@@ -66,15 +66,17 @@ def hidden_among(user: Person, exams: Iterable[Exam]) -> frozenset[UUID]:
 
 
 def sights_of(user: Person, exams: Iterable[Exam]) -> dict[UUID, Sight]:
-    """Give what the person sees of each exam, by its id. Four queries and two for the person, however many exams."""
+    """Give what the person sees of each exam, by its id. At most four queries, and two for the person, for any number."""
     listed = list(exams)
     keys = [exam.pk for exam in listed]
     pictures = pictured(keys)
-    opinions = opinions_of(keys, pictures)
+    # Of what nobody has read yet there is nothing to gather.
+    read = [exam.pk for exam in listed if exam.read_state not in (ReadState.NOT_YET, ReadState.UNREAD)]
+    opinions = opinions_of(read, pictures) if read else {}
     blind, reader = reads_blind(user), allowed(user, Right.READ)
     user_id = user.pk if isinstance(user, User) else None
     return {
-        exam.pk: _sight(exam, pictures[exam.pk], opinions[exam.pk], user_id, blind=blind, reader=reader)
+        exam.pk: _sight(exam, pictures[exam.pk], opinions.get(exam.pk, Opinion()), user_id, blind=blind, reader=reader)
         for exam in listed
     }
 

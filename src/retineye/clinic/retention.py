@@ -216,7 +216,7 @@ def _drop_folder(folder: str) -> None:
         held = default_storage.listdir(folder)
         if not any(held):
             default_storage.delete(folder)
-    except (OSError, NotImplementedError):
+    except (OSError, RuntimeError):
         # An object store has no folders.
         return
 

@@ -4,9 +4,10 @@ from datetime import date, tzinfo
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+from django.db.models import OuterRef, Subquery
 from django.utils import timezone
 
-from retineye.accounts.models import Organisation, User
+from retineye.accounts.models import Membership, Organisation, User
 from retineye.accounts.policy import Person
 from retineye.clinic.models import ClinicSettings
 
@@ -21,8 +22,13 @@ def zone_name_for(user: Person) -> str:
     """Name the time zone of the person's clinic; empty where there is no clinic, or it has named none."""
     if not isinstance(user, User):
         return ""
-    named = ClinicSettings.objects.filter(organisation__memberships__user=user).values_list("time_zone", flat=True)
-    return named.first() or ""
+    named = ClinicSettings.objects.filter(organisation=OuterRef("organisation")).values("time_zone")
+    found = Membership.objects.select_related("organisation").annotate(zone=Subquery(named)).filter(user=user).first()
+    if found is None:
+        return ""
+    # Whatever follows in the request asks for it again.
+    user.membership = found
+    return found.zone or ""
 
 
 def zone_of(organisation: Organisation | UUID) -> tzinfo:

@@ -90,7 +90,7 @@ def deidentify(data: bytes, *, pseudonym: str, days: int, uid: Callable[[str], s
         came = pydicom.dcmread(io.BytesIO(data))
         with came:
             return _written(came, pseudonym, days, uid or (lambda _old: str(generate_uid())))
-    except (InvalidDicomError, AttributeError, KeyError, ValueError, NotImplementedError) as exc:
+    except (InvalidDicomError, AttributeError, KeyError, ValueError, RuntimeError) as exc:
         raise NotDeidentified("unreadable") from exc
 
 

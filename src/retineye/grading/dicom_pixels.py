@@ -77,7 +77,7 @@ def _decoded(dataset: "FileDataset", picture: DicomPicture, number: int) -> "tup
         raise TruncatedError("The DICOM file breaks off before its picture.")
     try:
         decoder = get_decoder(UID(transfer_syntax_of(dataset)))
-    except NotImplementedError as exc:
+    except RuntimeError as exc:
         raise NotAnImageError("The DICOM picture is compressed in a way that is not read.") from exc
     if decoder.is_encapsulated:
         _check_coded(get_frame(dataset.PixelData, number, number_of_frames=picture.frames), picture, samples)

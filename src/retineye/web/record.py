@@ -11,7 +11,6 @@ from django.utils.translation import gettext as _
 
 from retineye.accounts.policy import Person, Right, allowed
 from retineye.clinic.acuity import COMMON
-from retineye.clinic.closed import is_signed
 from retineye.clinic.facts import NEVER
 from retineye.clinic.models import Exam, Eye, Field, HbA1cUnit, Patient, Photograph, Sex, Symptom, Treatment
 from retineye.clinic.outcome import circumstances_of
@@ -33,7 +32,7 @@ def facts_panel(
     user: Person, exam: Exam, form: FactsForm | None = None, *, opened: bool | None = None
 ) -> dict[str, Any]:
     """Give what the panel of an exam's facts shows: the facts in words, and the form where it may be changed."""
-    may_change = allowed(user, Right.ADD_PATIENT) and not exam.cancelled_at and not is_signed(exam)
+    may_change = allowed(user, Right.ADD_PATIENT) and not exam.cancelled_at and exam.signed_at is None
     return {
         "exam": exam,
         "chips": list(_chips(exam)),
