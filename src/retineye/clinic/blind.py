@@ -66,7 +66,7 @@ def hidden_among(user: Person, exams: Iterable[Exam]) -> frozenset[UUID]:
 
 
 def sights_of(user: Person, exams: Iterable[Exam]) -> dict[UUID, Sight]:
-    """Give what the person sees of each exam, by its id. At most four queries, and two for the person, for any number."""
+    """Give what the person sees of each exam, by its id: four queries at most, and two for the person."""
     listed = list(exams)
     keys = [exam.pk for exam in listed]
     pictures = pictured(keys)

@@ -8,10 +8,9 @@ from io import BytesIO
 
 from PIL import ExifTags, Image
 
-from retineye.clinic.grade import limits
+from retineye.clinic.grade import limits, look_at, upright_copy
 from retineye.clinic.models import Eye, Field, Patient, search_key
 from retineye.grading import dicom
-from retineye.grading.decode import decode, display_jpeg, probe
 from retineye.grading.errors import DecodeError
 
 PREVIEW_PX = 480
@@ -61,7 +60,7 @@ def look(data: bytes) -> None:
     retineye.grading.errors.DecodeError
         They are no picture that is read, or too large.
     """
-    probe(data, limits=limits())
+    look_at(data)
 
 
 def taken_apart(data: bytes) -> list[bytes]:
@@ -78,10 +77,9 @@ def taken_apart(data: bytes) -> list[bytes]:
 def preview(data: bytes) -> bytes | None:
     """Make a small upright JPEG to tell the eyes apart by, without metadata; None where the bytes are no picture."""
     try:
-        photo = decode(data, limits=limits(), reduce_to_px=PREVIEW_PX)
+        return upright_copy(data, PREVIEW_PX, quality=82)
     except DecodeError:
         return None
-    return display_jpeg(photo, max_side_px=PREVIEW_PX, quality=82)
 
 
 def _by_dicom(data: bytes) -> Said:

@@ -19,10 +19,9 @@ from retineye.clinic import intake
 from retineye.clinic.access import patients_for
 from retineye.clinic.closed import is_signed
 from retineye.clinic.exams import create_exam
-from retineye.clinic.grade import limits
+from retineye.clinic.grade import look_at, upright_copy
 from retineye.clinic.models import EarlierRecord, Exam, Eye, Patient, Photograph
 from retineye.clinic.models.earlier import earlier_place
-from retineye.grading.decode import decode, display_jpeg
 
 THUMBNAIL_PX = 320
 """A picture whose longer side has no more than this is what is left of a photograph: the small lesions are gone."""
@@ -61,12 +60,12 @@ def keep(patient: Patient, earlier: Earlier) -> EarlierRecord:
         eye=earlier.eye.value if earlier.eye else "",
     )
     if earlier.picture is not None:
-        photo = decode(earlier.picture, limits=limits())
-        record.height_px, record.width_px = photo.pixels.shape[:2]
+        copy, header = upright_copy(earlier.picture, 1200), look_at(earlier.picture)
+        record.height_px, record.width_px = header.height_px, header.width_px
         record.sha256 = hashlib.sha256(earlier.picture).hexdigest()
         record.thumbnail_only = max(record.width_px, record.height_px) <= THUMBNAIL_PX
         record.picture.name = _store(record, f"{record.pk}.original", earlier.picture)
-        record.display.name = _store(record, f"{record.pk}.jpg", display_jpeg(photo, max_side_px=1200))
+        record.display.name = _store(record, f"{record.pk}.jpg", copy)
     with transaction.atomic():
         record.save(force_insert=True)
         audit.record(

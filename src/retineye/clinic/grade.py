@@ -30,7 +30,8 @@ from retineye.clinic.models import Photograph, State, Verdict
 from retineye.clinic.models.exam import display_place, thumbnail_place
 from retineye.clinic.models.verdict import heatmap_place
 from retineye.grading import result
-from retineye.grading.decode import decode, display_jpeg
+from retineye.grading.batch import Outcome
+from retineye.grading.decode import Header, decode, display_jpeg, probe
 from retineye.grading.errors import DecodeError, OutsideTriedError, PackError
 from retineye.grading.explain import render_heatmap
 from retineye.grading.grader import Grader
@@ -83,6 +84,37 @@ class _FileError(Exception):
 def limits() -> Limits:
     """Give the bounds that the settings set on a photograph."""
     return Limits(max_bytes=settings.RETINEYE_MAX_UPLOAD_BYTES, max_pixels=settings.RETINEYE_MAX_PIXELS)
+
+
+def look_at(data: bytes) -> Header:
+    """Read the header of a picture file, within the bounds of the settings.
+
+    Raises
+    ------
+    retineye.grading.errors.DecodeError
+        If it is no picture that is read, or too large.
+    """
+    return probe(data, limits=limits())
+
+
+def upright_copy(data: bytes, max_side_px: int, *, quality: int = 90) -> bytes:
+    """Make an upright sRGB JPEG of a picture file, without metadata, no larger than is asked for.
+
+    Raises
+    ------
+    retineye.grading.errors.DecodeError
+        If it is no picture that is read.
+    """
+    photo = decode(data, limits=limits(), reduce_to_px=max_side_px)
+    return display_jpeg(photo, max_side_px=max_side_px, quality=quality)
+
+
+def line_of(
+    name: str, sha256: str, pack: result.PackId, seconds: float, verdict: result.Verdict | None, error: str | None,
+    advice: str,
+) -> dict[str, Any]:  # fmt: skip
+    """Give the line that `retineye grade` prints of a file."""
+    return Outcome(name, sha256, pack, seconds, verdict, error, advice).row()
 
 
 def open_grader() -> Grader:

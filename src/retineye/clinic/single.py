@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 from uuid import UUID
 
 import structlog
@@ -25,11 +25,9 @@ from retineye.accounts import audit
 from retineye.accounts.models import User
 from retineye.accounts.policy import Right, membership_of, require
 from retineye.clinic.checks import pack_status
-from retineye.clinic.grade import limits, open_grader
+from retineye.clinic.grade import limits, line_of, look_at, open_grader
 from retineye.clinic.models import Photograph, SingleGrade, State
 from retineye.clinic.settings import settings_of
-from retineye.grading.batch import Outcome
-from retineye.grading.decode import probe
 from retineye.grading.errors import DecodeError, GradingError, PackError, TooLargeError
 
 log = structlog.get_logger(__name__)
@@ -104,7 +102,7 @@ def send(user: User, data: bytes, name: str) -> SingleGrade:
     try:
         if len(data) > limits().max_bytes:
             raise TooLargeError(f"The file has more than {limits().max_bytes} bytes.")
-        probe(data, limits=limits())
+        look_at(data)
     except DecodeError as exc:
         raise Unreadable(exc) from exc
     single = SingleGrade(organisation=clinic, user=user, name=_plain(name), sha256=hashlib.sha256(data).hexdigest())
@@ -191,7 +189,7 @@ def _grade(single: SingleGrade) -> bool:
     except FileNotFoundError:
         error, advice = "file_missing: The stored file is gone.", "Send the photograph again."
     seconds = verdict.seconds if verdict else time.perf_counter() - start
-    answer: dict[str, Any] = Outcome(single.name, single.sha256, grader.pack_id, seconds, verdict, error, advice).row()
+    answer = line_of(single.name, single.sha256, grader.pack_id, seconds, verdict, error, advice)
     done = SingleGrade.objects.filter(pk=single.pk, attempt=single.attempt).update(
         state=SingleGrade.State.DONE, answer=answer, lease_until=None, original=""
     )

@@ -146,7 +146,8 @@ def entity(listening: Listening) -> AE:
     # What is not taken is accepted too, so that it can be refused with a status that says why.
     syntaxes = list(TRANSFER_SYNTAXES)
     for context in AllStoragePresentationContexts:
-        ae.add_supported_context(str(context.abstract_syntax), syntaxes)
+        if context.abstract_syntax is not None:
+            ae.add_supported_context(context.abstract_syntax, syntaxes)
     for uid in _TAKEN:
         ae.add_supported_context(uid, syntaxes)
     admit(ae)
