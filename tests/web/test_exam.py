@@ -11,9 +11,11 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from retineye.accounts.models import AuditEvent
-from retineye.clinic import checks
+from retineye.clinic import checks, reviews
 from retineye.clinic.grade import grade_photograph
-from retineye.clinic.models import Exam, Eye, Photograph, State, Verdict
+from retineye.clinic.models import Exam, Eye, Photograph, Signature, State, Verdict
+from retineye.clinic.reviews import EyeRead, Read
+from retineye.grading.result import Grade
 from retineye.web import shown
 from tests.cast import Clinic, add_exam, picture, send
 
@@ -235,3 +237,15 @@ def test_an_exam_page_asks_the_database_as_often_for_six_photographs_as_for_one(
     for_six = asked(6)
     assert for_six <= 14
     assert asked(1) <= for_six
+
+
+def test_a_signed_exam_takes_no_more_photographs_and_can_still_be_put_right(nurse: Client, hill: Clinic) -> None:
+    exam = add_exam(hill)
+    grade_photograph(send(hill, exam, picture(3)).pk)
+    assert "Add photographs" in page(nurse, exam)
+    fine = EyeRead("good", Grade.NONE, "no_sign")
+    reviews.read(hill.doctor, exam, Read(right=fine, override_reason="Seen on a better screen."))
+    reviews.sign(hill.doctor, Exam.objects.get(pk=exam.pk), Signature.How.PASSWORD)
+    shown = page(nurse, exam)
+    assert "Add photographs" not in shown
+    assert "Correct this photograph" in shown

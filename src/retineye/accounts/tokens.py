@@ -52,8 +52,6 @@ class Scope(StrEnum):
     WEBHOOKS_WRITE = "webhooks:write"
     TOKENS_READ = "tokens:read"
     TOKENS_WRITE = "tokens:write"
-    FHIR_READ = "fhir:read"
-    DICOM_WRITE = "dicom:write"
 
 
 SCOPE_WORDS: Final[Mapping[Scope, object]] = MappingProxyType(
@@ -75,8 +73,6 @@ SCOPE_WORDS: Final[Mapping[Scope, object]] = MappingProxyType(
         Scope.WEBHOOKS_WRITE: gettext_lazy("Add and change webhooks"),
         Scope.TOKENS_READ: gettext_lazy("List your tokens"),
         Scope.TOKENS_WRITE: gettext_lazy("Make and revoke your tokens"),
-        Scope.FHIR_READ: gettext_lazy("Read FHIR resources"),
-        Scope.DICOM_WRITE: gettext_lazy("Store DICOM files (STOW-RS)"),
     }
 )
 """What each scope is good for, in words."""

@@ -147,8 +147,8 @@ def _svg(key: str, title: str, description: str, height: int, inner: SafeString)
 
 def _step(most: float) -> float:
     """Give a round step that makes about four lines."""
-    rough = most / 4
-    power = 10.0 ** math.floor(math.log10(rough)) if rough > 0 else 1.0
+    rough = max(most / 4, 0.1)  # finer lines would have names too long to stand beside the chart
+    power = 10.0 ** math.floor(math.log10(rough))
     return next(power * one for one in (1, 2, 5, 10) if power * one >= rough)
 
 

@@ -85,7 +85,7 @@ def card_shown(user: User, photograph: Photograph, *, asked: str = "") -> dict[s
         "card": shown.card(shadow.veil(photograph) if shadowed else photograph, verdict),
         "hidden": not shadowed and State(photograph.state).final and hides(user, photograph.exam),
         "poll": shown.Poll(int(asked) + 1 if asked.isdecimal() else 0),
-        "may_send": allowed(user, Right.SEND_PHOTOGRAPH),
+        "may_correct": allowed(user, Right.SEND_PHOTOGRAPH),
         "may_regrade": allowed(user, Right.REGRADE),
     }
 

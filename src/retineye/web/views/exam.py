@@ -106,7 +106,9 @@ def _to_show(user: User, found: Exam) -> dict[str, object]:
         "show_eyes": bool(pictures) and not sight.hidden,
         "absences": Absence.choices,
         "most_bytes": settings.RETINEYE_MAX_UPLOAD_BYTES,
-        "may_send": allowed(user, Right.SEND_PHOTOGRAPH) and not found.cancelled_at,
+        # What is signed takes no more photographs; what is wrong in it can still be put right.
+        "may_send": allowed(user, Right.SEND_PHOTOGRAPH) and not found.cancelled_at and found.signed_at is None,
+        "may_correct": allowed(user, Right.SEND_PHOTOGRAPH) and not found.cancelled_at,
         "may_regrade": allowed(user, Right.REGRADE),
         "poll": shown.Poll(),
     }
