@@ -202,7 +202,7 @@ def _train(small: "NDArray[np.uint8]", right: "NDArray[np.bool_]", epochs: int, 
             # A mirrored right eye looks like a left one.
             target = torch.from_numpy((right[chosen] ^ mirrored).astype(np.float32))
             logit = network(torch.from_numpy(pictures))[0][:, 0]
-            # Softened: some cameras' files are upside down, and their side is then told wrong.
+            # Softened: a table may name a side wrongly.
             loss = F.binary_cross_entropy_with_logits(logit, target * 0.94 + 0.03)
             optimiser.zero_grad(set_to_none=True)
             torch.autograd.backward(loss)

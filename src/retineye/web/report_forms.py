@@ -34,7 +34,7 @@ class ReviewedForm(forms.Form):
     reviewed_by = forms.CharField(
         label=_("Name of the person who has read every sentence"),
         max_length=200,
-        widget=forms.TextInput(attrs={"autocomplete": "off"}),
+        widget=forms.TextInput(attrs={"autocomplete": "off", "class": "form-control"}),
     )
 
 
