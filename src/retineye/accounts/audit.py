@@ -41,6 +41,7 @@ class Action(StrEnum):
     JOINED = "joined"
     SITE_ADDED = "site_added"
     SITE_CHANGED = "site_changed"
+    SITE_ASSIGNED = "site_assigned"
     PATIENT_ADDED = "patient_added"
     PATIENT_CHANGED = "patient_changed"
     PATIENT_VIEWED = "patient_viewed"

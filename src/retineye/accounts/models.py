@@ -36,18 +36,6 @@ class Site(models.Model):
         return self.name
 
 
-class OrganisationPolicy(models.Model):
-    """How a clinic guards its accounts."""
-
-    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    organisation = models.OneToOneField(Organisation, on_delete=models.CASCADE, related_name="policy")
-    second_factor_roles = models.JSONField(default=list, help_text="Codes of `Role` that need a second factor.")
-    idle_minutes = models.PositiveSmallIntegerField(null=True, help_text="Null: as the service's settings say.")
-
-    def __str__(self) -> str:
-        return f"policy {self.organisation_id}"
-
-
 class UserManager(BaseUserManager["User"]):
     """Make users by e-mail address."""
 
@@ -138,21 +126,6 @@ class Invitation(models.Model):
 
     def __str__(self) -> str:
         return f"{self.role} {self.id}"
-
-
-class PasswordLink(models.Model):
-    """A link, good once and for a day, at which a person sets a new password. Only the hash of its token is kept."""
-
-    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="password_links")
-    token_hash = models.CharField(max_length=64, unique=True, editable=False)
-    created_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
-    created_at = models.DateTimeField(default=timezone.now, editable=False)
-    expires_at = models.DateTimeField()
-    used_at = models.DateTimeField(null=True, blank=True)
-
-    def __str__(self) -> str:
-        return f"password link {self.id}"
 
 
 class SetupLink(models.Model):

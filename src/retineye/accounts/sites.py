@@ -5,7 +5,7 @@ from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 from retineye.accounts import audit
-from retineye.accounts.models import Site, User
+from retineye.accounts.models import Membership, Site, User
 from retineye.accounts.policy import Right, membership_of, require
 
 
@@ -57,6 +57,31 @@ def set_active(by: User, site: Site, active: bool) -> None:
         mine.active = active
         mine.save(update_fields=["active"])
         _remember(audit.Action.SITE_CHANGED, by, mine)
+
+
+def assign(by: User, membership: Membership, site: Site | None) -> None:
+    """Say at which site a person of the own clinic works; None for all of them. New exams are opened there.
+
+    Raises
+    ------
+    django.core.exceptions.PermissionDenied
+        If the person may not manage people and sites.
+    Membership.DoesNotExist, Site.DoesNotExist
+        If either is another clinic's, or the site is closed.
+    """
+    require(by, Right.MANAGE_PEOPLE)
+    with transaction.atomic():
+        mine = Membership.objects.get(pk=membership.pk, organisation=by.membership.organisation_id)
+        mine.site = sites_for(by).get(pk=site.pk, active=True) if site else None
+        mine.save(update_fields=["site"])
+        audit.record(
+            audit.Action.SITE_ASSIGNED,
+            actor=by,
+            organisation=mine.organisation_id,
+            object_type="user",
+            object_id=mine.user_id,
+            detail={"site": str(mine.site_id or "")},
+        )
 
 
 def _remember(action: audit.Action, by: User, site: Site) -> None:

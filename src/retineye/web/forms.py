@@ -41,6 +41,12 @@ class InvitationForm(forms.Form):
     role = forms.ChoiceField(label="Role", choices=Role.choices, initial=Role.TECHNICIAN)
 
 
+class SiteForm(forms.Form):
+    """A place where the clinic works."""
+
+    name = forms.CharField(max_length=200, strip=True)
+
+
 class UploadForm(forms.Form):
     """One photograph for one lane. The file itself is judged by the intake."""
 

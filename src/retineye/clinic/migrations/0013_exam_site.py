@@ -6,7 +6,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("accounts", "0004_sites_policies_password_links"),
+        ("accounts", "0004_sites"),
         ("clinic", "0012_recall_research_erasure"),
     ]
 

@@ -14,6 +14,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 from retineye.accounts import invitations, setup
 from retineye.accounts.links import LinkError
 from retineye.accounts.models import Role, User
+from retineye.accounts.sites import sites_for
 from retineye.clinic import checks
 from retineye.web.forms import FirstRun, InvitationForm, NewPassword
 
@@ -65,6 +66,7 @@ def team(request: HttpRequest) -> HttpResponse:
     form = InvitationForm(request.POST or None)
     shown: dict[str, object] = {"form": form, "invitations": waiting, "organisation": user.membership.organisation}
     shown["members"] = user.membership.organisation.memberships.select_related("user").order_by("user__full_name")
+    shown["sites"] = sites_for(user)
     if form.is_valid():
         try:
             invited, path = invitations.invite(
