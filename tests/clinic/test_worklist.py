@@ -113,7 +113,7 @@ def test_a_page_costs_the_same_number_of_queries_however_long_it_is(
     for number in range(exams):
         exam_with(hill, Grade.MODERATE, Grade.MILD, minutes_ago=number)
     hill.doctor.refresh_from_db()
-    with django_assert_num_queries(8):
+    with django_assert_num_queries(6):
         assert len(worklist_for(hill.doctor)) == exams
 
 

@@ -160,3 +160,29 @@ def test_postgresql_is_taken_from_its_address(load: Any) -> None:
     database = load(DATABASE_URL="postgres://eyes:secret@db.example:5433/retina")["DATABASES"]["default"]
     assert database["ENGINE"] == "django.db.backends.postgresql"
     assert (database["NAME"], database["HOST"], database["PORT"]) == ("retina", "db.example", 5433)
+
+
+def test_a_mail_server_is_read_from_one_address(load: Any) -> None:
+    settings = load(
+        RETINEYE_MAIL_URL="smtp+tls://eyes:hunter2@mail.hill.example:587", RETINEYE_MAIL_FROM="eyes@hill.example"
+    )
+    assert (settings["EMAIL_HOST"], settings["EMAIL_PORT"], settings["EMAIL_USE_TLS"]) == (
+        "mail.hill.example",
+        587,
+        True,
+    )
+    assert settings["RETINEYE_MAIL_FROM"] == settings["DEFAULT_FROM_EMAIL"] == "eyes@hill.example"
+    assert "smtp" in settings["EMAIL_BACKEND"]
+
+
+@pytest.mark.parametrize(
+    ("variables", "told"),
+    [
+        ({"RETINEYE_MAIL_URL": "smtp://mail.hill.example"}, "RETINEYE_MAIL_FROM"),
+        ({"RETINEYE_MAIL_FROM": "eyes@hill.example"}, "no mail server"),
+        ({"RETINEYE_MAIL_URL": "mail.hill.example", "RETINEYE_MAIL_FROM": "eyes@hill.example"}, "smtp"),
+    ],
+)
+def test_half_a_mail_server_stops_the_start(load: Any, variables: dict[str, str], told: str) -> None:
+    with pytest.raises(ImproperlyConfigured, match=told):
+        load(**variables)

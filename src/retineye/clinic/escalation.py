@@ -92,9 +92,7 @@ def _mark(exam: Exam, now: datetime) -> int:
 
 def sender() -> str:
     """Give the address that the service's mails come from; empty where mail is not set up."""
-    named = str(getattr(settings, "RETINEYE_MAIL_FROM", "") or "")
-    # Django's own default is a server on this machine, which nobody has set up.
-    return named or (settings.DEFAULT_FROM_EMAIL if settings.EMAIL_HOST not in ("", "localhost") else "")
+    return settings.RETINEYE_MAIL_FROM or ""
 
 
 def _mail(clinic: UUID, count: int) -> None:

@@ -32,7 +32,7 @@ class Addresses:
     service: str
     """By address."""
     by_name: str
-    """By name, which passkeys need; empty where the machine has none."""
+    """By name; empty where the machine has none."""
     door: str
 
 

@@ -70,6 +70,29 @@ def number(name: str, default: int, *, least: int, most: int) -> int:
     return value
 
 
+def mail(name: str, *, sender: str) -> dict[str, Any]:
+    """Give Django's settings of the mail server; none where the variable is unset.
+
+    Raises
+    ------
+    ImproperlyConfigured
+        If it is no address of a mail server, or nobody is named whom the mail comes from.
+    """
+    if not text(name):
+        if sender:
+            raise ImproperlyConfigured(f"RETINEYE_MAIL_FROM is set, but {name} names no mail server.")
+        return {}
+    try:
+        settings: dict[str, Any] = env.email_url(name)
+    except (ValueError, KeyError, ImproperlyConfigured) as exc:
+        raise ImproperlyConfigured(f"{name} must be like smtp+tls://user:password@host:587.") from exc
+    if not settings.get("EMAIL_HOST"):
+        raise ImproperlyConfigured(f"{name} must be like smtp+tls://user:password@host:587.")
+    if not sender:
+        raise ImproperlyConfigured(f"{name} is set, but RETINEYE_MAIL_FROM does not say whom the mail comes from.")
+    return {key: value for key, value in settings.items() if key.startswith("EMAIL_")} | {"DEFAULT_FROM_EMAIL": sender}
+
+
 def words(name: str, default: list[str]) -> list[str]:
     """Give the parts of a list that is written with commas."""
     parts = [part.strip() for part in text(name).split(",") if part.strip()]

@@ -1,6 +1,6 @@
 """`retineye serve --lan`: https on the clinic's own network, from a certificate authority that is this machine's alone.
 
-A browser gives camera, passkeys and the queue without a line only to pages that come over https, and no public
+A browser gives the camera and the queue without a line only to pages that come over https, and no public
 authority vouches for an address such as 192.168.1.7. The authority made here is held by its own certificate to local
 addresses and names: a phone that trusts it trusts it for nothing else.
 """

@@ -50,6 +50,8 @@ RETINEYE_API_WAIT_S = read.number("RETINEYE_API_WAIT_S", 20, least=0, most=300)
 RETINEYE_API_QUEUE = read.number("RETINEYE_API_QUEUE", 100, least=1, most=1_000_000)
 RETINEYE_WEBHOOK_PRIVATE = read.flag("RETINEYE_WEBHOOK_PRIVATE")
 RETINEYE_BATCH_DIR = read.text("RETINEYE_BATCH_DIR")
+RETINEYE_MAIL_FROM = read.text("RETINEYE_MAIL_FROM")
+globals().update(read.mail("RETINEYE_MAIL_URL", sender=RETINEYE_MAIL_FROM))
 
 # --- who may ask, and over what
 OWN_SECRET_FILE = DATA_DIR / "secret-key"

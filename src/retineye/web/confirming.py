@@ -11,7 +11,7 @@ from django.urls import reverse
 from retineye.clinic.models import Signature
 
 GOOD_FOR_S: Final = 300
-"""So long a password or a passkey counts: a doctor who signs one exam after the other is asked once in a while."""
+"""So long a password counts: a doctor who signs one exam after the other is asked once in a while."""
 
 
 def confirmed_how(request: HttpRequest) -> Signature.How | None:
@@ -21,14 +21,9 @@ def confirmed_how(request: HttpRequest) -> Signature.How | None:
             return None
         if record["method"] == "password" and record.get("reauthenticated"):
             return Signature.How.PASSWORD
-        if record["method"] == "mfa" and record.get("type") == "webauthn" and record.get("reauthenticated"):
-            return Signature.How.PASSKEY
-        # Who signs in with the organisation's account has no password here to ask for: a fresh sign-in counts.
-        if record["method"] == "socialaccount":
-            return Signature.How.SSO
     return None
 
 
 def ask_again(request: HttpRequest, back_to: str) -> HttpResponseRedirect:
-    """Lead to the page that asks for password or passkey, and from there back."""
+    """Lead to the page that asks for the password, and from there back."""
     return HttpResponseRedirect(f"{reverse('account_reauthenticate')}?{urlencode({'next': back_to})}")
