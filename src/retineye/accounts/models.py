@@ -66,6 +66,7 @@ class User(AbstractBaseUser):
     email = models.EmailField(unique=True)
     full_name = models.CharField(max_length=200)
     is_active = models.BooleanField(default=True)
+    machine = models.BooleanField(default=False, help_text="A program of the clinic's: it works by tokens alone.")
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
     objects: ClassVar[UserManager] = UserManager()
@@ -126,6 +127,40 @@ class Invitation(models.Model):
 
     def __str__(self) -> str:
         return f"{self.role} {self.id}"
+
+
+class OrganisationPolicy(models.Model):
+    """How a clinic guards its accounts."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    organisation = models.OneToOneField(Organisation, on_delete=models.CASCADE, related_name="policy")
+    second_factor_roles = models.JSONField(default=list, blank=True, help_text="Roles that need a second factor.")
+    idle_minutes = models.PositiveSmallIntegerField(
+        null=True, blank=True, help_text="Sign out after so long without a click. Null: as the service does."
+    )
+
+    class Meta:
+        verbose_name_plural = "organisation policies"
+
+    def __str__(self) -> str:
+        return f"policy of {self.organisation_id}"
+
+
+class PasswordLink(models.Model):
+    """A link, good once and for a day, at which a person sets a new password. Only the hash of its token is kept."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="password_links")
+    token_hash = models.CharField(max_length=64, unique=True, editable=False)
+    created_by = models.ForeignKey(
+        User, null=True, on_delete=models.SET_NULL, related_name="+", help_text="Null: asked for by mail."
+    )
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    expires_at = models.DateTimeField()
+    used_at = models.DateTimeField(null=True, blank=True)
+
+    def __str__(self) -> str:
+        return str(self.id)
 
 
 class SetupLink(models.Model):
