@@ -18,12 +18,19 @@ from retineye.clinic.models import Patient
 
 register = template.Library()
 
+ALONG = {
+    "arrow-right", "chevron-left", "chevron-right", "clipboard-list", "file-text", "log-in", "log-out", "scroll-text",
+    "undo-2",
+}  # fmt: skip
+"""Icons that follow the line of reading: they turn round where it runs from right to left."""
+
 
 @register.simple_tag
 def icon(name: str) -> SafeString:
     """Draw one icon of the sprite; it repeats a word and is silent to screen readers."""
     place = f"{static('vendor/lucide/icons.svg')}#{name}"
-    return format_html('<svg class="icon" aria-hidden="true" focusable="false"><use href="{}"></use></svg>', place)
+    kind = "icon icon-along" if name in ALONG else "icon"
+    return format_html('<svg class="{}" aria-hidden="true" focusable="false"><use href="{}"></use></svg>', kind, place)
 
 
 @register.simple_tag

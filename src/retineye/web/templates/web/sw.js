@@ -1,4 +1,4 @@
-{% load static %}// Shows an exam's page again where there is no line: the page as it was, to the person whose page it is, for a working day.
+{% load i18n static %}{% get_current_language as LANGUAGE_CODE %}{% get_current_language_bidi as LANGUAGE_BIDI %}// Shows an exam's page again where there is no line: the page as it was, to the person whose page it is, for a working day.
 "use strict";
 
 const USER = "X-RetinEye-User";
@@ -15,8 +15,9 @@ const NEEDED = [
   "{% static 'web/mark.svg' %}",
   "{% static 'web/offline.js' %}",
   "{% static 'web/tokens.css' %}",
-  "{% static 'web/app.css' %}",
-  "{% static 'vendor/bootstrap/bootstrap.min.css' %}",
+  "{% static 'web/app.css' %}",{% if LANGUAGE_CODE == 'hi' or LANGUAGE_CODE == 'ar' %}
+  "{% static 'web/writing.css' %}",{% endif %}
+  "{% if LANGUAGE_BIDI %}{% static 'vendor/bootstrap/bootstrap.rtl.min.css' %}{% else %}{% static 'vendor/bootstrap/bootstrap.min.css' %}{% endif %}",
   "{% static 'vendor/inter/inter-latin-wght-normal.woff2' %}",
 ];
 
