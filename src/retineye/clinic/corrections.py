@@ -142,7 +142,7 @@ def merge(user: User, kept: Patient, other: Patient, reason: str) -> None:
             # The name on the paper is the other record's.
             reports.words_changed(exam, user)
         goes.merged_into = stays
-        goes.save(update_fields=["merged_into"])
+        goes.save(update_fields=["merged_into", "changed_at"])
         _remember(
             user,
             Correction.Kind.PATIENTS_MERGED,
@@ -172,7 +172,7 @@ def part(user: User, record: Patient, reason: str) -> None:
             reports.make_void(exam, reports.Void.PATIENT_CHANGED, user)
             moved.append(_give(exam, goes))
         goes.merged_into = None
-        goes.save(update_fields=["merged_into"])
+        goes.save(update_fields=["merged_into", "changed_at"])
         _remember(
             user,
             Correction.Kind.PATIENTS_PARTED,

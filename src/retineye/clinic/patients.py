@@ -217,6 +217,7 @@ def set_identifiers(user: User, patient: Patient, wanted: Mapping[str, str]) -> 
         for one in new:
             one.full_clean()
         PatientIdentifier.objects.bulk_create(new)
+        mine.save(update_fields=["changed_at"])
         _remember(audit.Action.PATIENT_CHANGED, user, mine, fields="identifiers")
 
 

@@ -434,6 +434,7 @@ def add_addendum(user: User, exam: Exam, text: str) -> Addendum:
         if signature is None:
             raise Closed(mine, _("This exam is not signed. Change the read instead."))
         addendum = Addendum.objects.create(exam=mine, signature=signature, text=text, by=user)
+        mine.save(update_fields=["changed_at"])
         _remember(audit.Action.ADDENDUM_ADDED, user, mine, addendum=str(addendum.pk))
         reports.words_changed(mine, by=user)
     return addendum

@@ -21,6 +21,7 @@ _DENORMALISED = (
     "signed_at",
     "escalated_at",
     "due_on",
+    "changed_at",
 )
 _AGREED = (ReadState.READ, ReadState.SIGNED)
 

@@ -15,26 +15,26 @@ from retineye.clinic.models.patient import Patient
 class Eye(models.TextChoices):
     """The patient's own right or left eye."""
 
-    RIGHT = "right", "Right eye"
-    LEFT = "left", "Left eye"
+    RIGHT = "right", _("Right eye")
+    LEFT = "left", _("Left eye")
 
 
 class Field(models.TextChoices):
     """What the camera was centred on."""
 
-    UNKNOWN = "unknown", "Not stated"
-    MACULA = "macula", "Macula centred"
-    DISC = "disc", "Disc centred"
+    UNKNOWN = "unknown", _("Not stated")
+    MACULA = "macula", _("Macula centred")
+    DISC = "disc", _("Disc centred")
 
 
 class State(models.TextChoices):
     """Where a photograph is on its road; the last three are final."""
 
-    WAITING = "waiting", "Waiting"
-    GRADING = "grading", "Being graded"
-    GRADED = "graded", "Graded"
-    UNGRADABLE = "ungradable", "Not gradable"
-    FAILED = "failed", "Failed"
+    WAITING = "waiting", _("Waiting")
+    GRADING = "grading", _("Being graded")
+    GRADED = "graded", _("Graded")
+    UNGRADABLE = "ungradable", _("Not gradable")
+    FAILED = "failed", _("Failed")
 
     @property
     def final(self) -> bool:
@@ -45,26 +45,26 @@ class State(models.TextChoices):
 class Absence(models.TextChoices):
     """Why there is no photograph of an eye, when nobody can change that today."""
 
-    NO_EYE = "no_eye", "No eye on this side"
-    CATARACT = "cataract", "Dense cataract"
-    SMALL_PUPIL = "small_pupil", "Pupil too small"
-    COOPERATION = "cooperation", "Patient could not hold still"
-    CLOUDING = "clouding", "Other clouding in the eye"
-    DECLINED = "declined", "Patient declined"
-    CAMERA = "camera", "Camera out of order"
+    NO_EYE = "no_eye", _("No eye on this side")
+    CATARACT = "cataract", _("Dense cataract")
+    SMALL_PUPIL = "small_pupil", _("Pupil too small")
+    COOPERATION = "cooperation", _("Patient could not hold still")
+    CLOUDING = "clouding", _("Other clouding in the eye")
+    DECLINED = "declined", _("Patient declined")
+    CAMERA = "camera", _("Camera out of order")
 
 
 class Standing(models.TextChoices):
     """What an exam asks of people; kept on the exam so that lists need no arithmetic."""
 
-    EMPTY = "empty", "No photographs yet"
-    PENDING = "pending", "Being graded"
-    INCOMPLETE = "incomplete", "Incomplete"
-    HUMAN_READ = "human_read", "Needs a human read"
-    EXAMINATION = "examination", "Refer for examination"
-    REFER = "refer", "Refer"
-    ROUTINE = "routine", "Routine"
-    CANCELLED = "cancelled", "Cancelled"
+    EMPTY = "empty", _("No photographs yet")
+    PENDING = "pending", _("Being graded")
+    INCOMPLETE = "incomplete", _("Incomplete")
+    HUMAN_READ = "human_read", _("Needs a human read")
+    EXAMINATION = "examination", _("Refer for examination")
+    REFER = "refer", _("Refer")
+    ROUTINE = "routine", _("Routine")
+    CANCELLED = "cancelled", _("Cancelled")
 
 
 class ReadState(models.TextChoices):
@@ -194,9 +194,11 @@ class Exam(models.Model):
     )
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+")
     created_at = models.DateTimeField(default=timezone.now, editable=False)
+    changed_at = models.DateTimeField(auto_now=True, help_text="When it, its photographs or its reads last changed.")
 
     class Meta:
         indexes = (
+            models.Index(fields=["clinic_id", "changed_at", "id"], name="exam_changed"),
             models.Index(fields=["patient", "-taken_on"], name="exam_history"),
             models.Index(fields=["clinic_id", "due_on"], name="exam_due"),
             models.Index(

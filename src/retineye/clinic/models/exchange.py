@@ -35,7 +35,7 @@ class Sender(models.Model):
 
 def arrival_place(arrival: "Arrival", name: str) -> str:
     """Say where the bytes lie until they are filed."""
-    return f"{arrival.organisation_id}/arrivals/{arrival.id}.dcm"
+    return f"{arrival.organisation_id}/arrivals/{arrival.id}{'.dcm' if arrival.sop_class else '.bin'}"
 
 
 class Arrival(models.Model):
@@ -64,6 +64,9 @@ class Arrival(models.Model):
         OTHER_EYE = "other_eye", _("The very same photograph is filed as the other eye")
         QUESTION = "question", _("Something about it does not fit, and a person must look")
         UNREADABLE = "unreadable", _("The picture could not be read")
+        NO_PATTERN = "no_pattern", _("The file's name fits none of the patterns that you set")
+        SEVERAL_PATTERNS = "several_patterns", _("The file's name can be understood in several ways")
+        NAME_AND_FILE = "name_and_file", _("The file and its name contradict each other")
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     organisation = models.ForeignKey(Organisation, on_delete=models.PROTECT, related_name="+")
@@ -78,8 +81,9 @@ class Arrival(models.Model):
     sha256 = models.CharField(max_length=64)
     bytes = models.PositiveBigIntegerField()
     file = models.FileField(max_length=200, upload_to=arrival_place, blank=True)
-    sop_instance_uid = models.CharField(max_length=64)
-    sop_class = models.CharField(max_length=64)
+    sop_instance_uid = models.CharField(max_length=64, blank=True, help_text="Empty: a picture that is no DICOM file.")
+    sop_class = models.CharField(max_length=64, blank=True)
+    file_name = models.CharField(max_length=300, blank=True, help_text="Of a folder's file; emptied when filed.")
 
     patient_id = models.CharField(max_length=100, blank=True, help_text="What the file says; emptied when filed.")
     issuer = models.CharField(max_length=100, blank=True)

@@ -88,9 +88,11 @@ class Patient(models.Model):
         "self", null=True, blank=True, on_delete=models.PROTECT, related_name="merged", editable=False
     )
     created_at = models.DateTimeField(default=timezone.now, editable=False)
+    changed_at = models.DateTimeField(auto_now=True, help_text="When the record last changed.")
 
     class Meta:
         indexes = (
+            models.Index(fields=["organisation", "changed_at", "id"], name="patient_changed"),
             models.Index(fields=["organisation", "name_key"], name="patient_name"),
             models.Index(fields=["organisation", "local_id"], name="patient_local_id"),
         )
