@@ -8,8 +8,11 @@ from django.http import HttpRequest
 from django.templatetags.static import static
 from django.utils import timezone
 from django.utils.dateformat import format as date_format
+from django.utils.formats import number_format
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
+from django.utils.translation import get_language_bidi, ngettext
+from django.utils.translation import gettext as _
 
 from retineye.accounts.models import Role
 from retineye.accounts.policy import Person, Right, allowed, membership_of
@@ -51,20 +54,25 @@ def meter(probability: float, grade: int) -> SafeString:
     )
 
 
+def _figure(text: str) -> str:
+    """Keep a number, its sign and its unit in their order where the page runs from right to left."""
+    return f"\u2066{text}\u2069" if get_language_bidi() else text
+
+
 @register.filter
 def percent(probability: float) -> str:
     """Write a probability 0-1 in whole percent; what is neither 0 nor 1 never reads as if it were."""
     if 0 < probability < 0.01:
-        return "< 1 %"
+        return _figure("< 1 %")
     if 0.99 < probability < 1:
-        return "> 99 %"
-    return f"{100 * probability:.0f} %"
+        return _figure("> 99 %")
+    return _figure(f"{100 * probability:.0f} %")
 
 
 @register.filter
 def seconds(duration_s: float) -> str:
     """Write a short duration in seconds."""
-    return f"{duration_s:.2f} s"
+    return _figure(f"{number_format(duration_s, 2)} s")
 
 
 @register.filter
@@ -72,12 +80,13 @@ def waited(since: datetime) -> str:
     """Write how long ago a moment was, in the largest unit that fits: 40 min, 3 h, 2 days."""
     minutes = int((timezone.now() - since).total_seconds() // 60)
     if minutes < 1:
-        return "just now"
+        return _("just now")
     if minutes < 60:
-        return f"{minutes} min"
+        return _("%(n)d min") % {"n": minutes}
     if minutes < 48 * 60:
-        return f"{minutes // 60} h"
-    return f"{minutes // (24 * 60)} days"
+        return _("%(n)d h") % {"n": minutes // 60}
+    days = minutes // (24 * 60)
+    return ngettext("%(n)d day", "%(n)d days", days) % {"n": days}
 
 
 @register.filter
@@ -85,7 +94,7 @@ def born(patient: Patient) -> str:
     """Write the date of birth, or the year where only that is known."""
     if patient.birth_date:
         return date_format(patient.birth_date, "j M Y")
-    return str(patient.birth_year or "not known")
+    return str(patient.birth_year or _("not known"))
 
 
 @register.filter
@@ -95,8 +104,11 @@ def age_of(patient: Patient) -> str:
     if patient.birth_date:
         had = (today.month, today.day) >= (patient.birth_date.month, patient.birth_date.day)
         years = today.year - patient.birth_date.year - (not had)
-        return f"{years} years" if years != 1 else "1 year"
-    return f"about {today.year - patient.birth_year} years" if patient.birth_year else "age not known"
+        return ngettext("%(n)d year", "%(n)d years", years) % {"n": years}
+    if not patient.birth_year:
+        return _("age not known")
+    years = today.year - patient.birth_year
+    return ngettext("about %(n)d year", "about %(n)d years", years) % {"n": years}
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +142,7 @@ def place_of(user: Person) -> Place | None:
         return None
     return Place(
         clinic=membership.organisation.name,
-        role=Role(membership.role).label,
+        role=str(Role(membership.role).label),
         may_invite=allowed(user, Right.INVITE),
         may_read_audit=allowed(user, Right.READ_AUDIT),
         may_add=allowed(user, Right.ADD_PATIENT),
