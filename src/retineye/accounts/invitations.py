@@ -8,13 +8,15 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from retineye.accounts import audit
 from retineye.accounts.links import LinkError, new_token, token_hash
 from retineye.accounts.models import Invitation, Membership, Organisation, Role, User
 from retineye.accounts.policy import Right, require
 
-_GONE = "This invitation has been used or withdrawn, or is too old. Ask your administrator for a new one."
+_GONE = gettext_lazy("This invitation has been used or withdrawn, or is too old. Ask your administrator for a new one.")
 
 
 class AlreadyHereError(Exception):
@@ -55,7 +57,7 @@ def open_invitation(
     """Invite somebody to a clinic, as whoever runs the server may; see `invite`."""
     email = User.objects.normalize_email(email).lower()
     if User.objects.filter(email__iexact=email).exists():
-        raise AlreadyHereError("Somebody with this e-mail address has an account already.")
+        raise AlreadyHereError(_("Somebody with this e-mail address has an account already."))
     token = new_token()
     with transaction.atomic():
         Invitation.objects.filter(organisation=organisation, email=email, used_at=None).delete()
@@ -122,7 +124,7 @@ def accept(token: str, *, full_name: str, password: str) -> User:
         if not Invitation.objects.filter(pk=invitation.pk, used_at=None).update(used_at=timezone.now()):
             raise LinkError(_GONE)
         if User.objects.filter(email__iexact=invitation.email).exists():
-            raise AlreadyHereError("Somebody with this e-mail address has an account already.")
+            raise AlreadyHereError(_("Somebody with this e-mail address has an account already."))
         user = User.objects.create_user(invitation.email, password, full_name=full_name)
         Membership.objects.create(user=user, organisation=invitation.organisation, role=invitation.role)
         _remember(audit.Action.JOINED, user, invitation)

@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.db import models
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 
 class Organisation(models.Model):
@@ -90,10 +91,10 @@ class User(AbstractBaseUser):
 class Role(models.TextChoices):
     """What a person is in the clinic; `policy` says what each may do."""
 
-    TECHNICIAN = "technician", "Technician"
-    DOCTOR = "doctor", "Doctor"
-    MANAGER = "manager", "Manager"
-    ADMINISTRATOR = "administrator", "Administrator"
+    TECHNICIAN = "technician", _("Technician")
+    DOCTOR = "doctor", _("Doctor")
+    MANAGER = "manager", _("Manager")
+    ADMINISTRATOR = "administrator", _("Administrator")
 
 
 class Membership(models.Model):

@@ -4,12 +4,15 @@ from django.contrib.auth.password_validation import validate_password
 from django.db import transaction
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext_lazy
 
 from retineye.accounts import audit
 from retineye.accounts.links import LinkError, new_token, token_hash
 from retineye.accounts.models import Membership, Organisation, Role, SetupLink, User
 
-_GONE = "This link has been used, or a newer one was printed when the service started. Look at the newest one."
+_GONE = gettext_lazy(
+    "This link has been used, or a newer one was printed when the service started. Look at the newest one."
+)
 
 
 def needs_set_up() -> bool:

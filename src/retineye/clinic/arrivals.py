@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from io import BytesIO
 from pathlib import Path
 
@@ -22,17 +22,19 @@ from django.core.files.storage import default_storage
 from django.db import IntegrityError, transaction
 from django.db.models import F, Q, QuerySet
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from retineye.accounts import audit
 from retineye.accounts.models import User
 from retineye.accounts.policy import Person, Right, allowed, membership_of, require
 from retineye.clinic import intake
 from retineye.clinic.access import exams_for
+from retineye.clinic.capture import Said, look, said_by, taken_apart
 from retineye.clinic.closed import is_signed
 from retineye.clinic.exams import create_exam
 from retineye.clinic.grade import limits
-from retineye.clinic.matching import Named, Unmatched, whose
-from retineye.clinic.models import Arrival, Exam, Eye, Field, Patient, Sender
+from retineye.clinic.matching import Named, Unmatched, carries, whose
+from retineye.clinic.models import Arrival, Exam, Eye, Field, Patient, Photograph, Sender
 from retineye.clinic.models.exchange import arrival_place
 from retineye.clinic.settings import zone_of
 from retineye.grading import dicom
@@ -57,6 +59,24 @@ class Kept:
     created: bool
 
 
+@dataclass(frozen=True, slots=True)
+class FileName:
+    """A file's name, and what it says by the patterns that the clinic set. Empty or None: nothing."""
+
+    path: str
+    """Below the folder, so that a person can find it again."""
+    number: str = ""
+    order: str = ""
+    name: str = ""
+    birth_date: date | None = None
+    eye: Eye | None = None
+    field: Field = Field.UNKNOWN
+    on: date | None = None
+    at: time | None = None
+    doubt: Arrival.Reason | None = None
+    """Why the name says nothing: no pattern fits, or several do."""
+
+
 def arrivals_for(user: Person) -> QuerySet[Arrival]:
     """Give what came for the person's clinic."""
     membership = membership_of(user)
@@ -70,8 +90,13 @@ def tray_for(user: Person) -> QuerySet[Arrival]:
     return arrivals_for(user).filter(state=Arrival.State.TO_ASSIGN).order_by("created_at", "id")
 
 
-def keep(data: bytes, *, by: User, via: str, sender: Sender | None = None) -> Kept:
-    """Make a DICOM file safe: on disk, with a row. The same file a second time gives the first row.
+def keep(data: bytes, *, by: User, via: str, sender: Sender | None = None, named: FileName | None = None) -> Kept:
+    """Make a file safe: on disk, with a row. The same file a second time gives the first row.
+
+    Parameters
+    ----------
+    named
+        Of a folder's file: its name. A picture that is no DICOM file says by it alone whose it is and which eye.
 
     Raises
     ------
@@ -83,33 +108,18 @@ def keep(data: bytes, *, by: User, via: str, sender: Sender | None = None) -> Ke
         If the person may not send photographs.
     """
     require(by, Right.SEND_PHOTOGRAPH)
-    picture = dicom.describe(data, limits=limits())
-    digest = hashlib.sha256(data).hexdigest()
-    organisation = by.membership.organisation
+    arrival = _tagged(data) if named is None or dicom.is_dicom(data) else _plain(data, named)
+    arrival.organisation, arrival.sender, arrival.by, arrival.via = by.membership.organisation, sender, by, via
+    arrival.sha256, arrival.bytes = hashlib.sha256(data).hexdigest(), len(data)
+    arrival.taken_at = _aware(arrival.taken_at, arrival.organisation_id)
+    if named is not None:
+        _hold_against(arrival, named)
     same = Arrival.objects.filter(
-        organisation=organisation, sop_instance_uid=picture.sop_instance_uid[:64], sha256=digest
+        organisation=arrival.organisation, sop_instance_uid=arrival.sop_instance_uid, sha256=arrival.sha256
     )
     known = same.first()
     if known is not None:
         return Kept(known, created=False)
-    arrival = Arrival(
-        organisation=organisation,
-        sender=sender,
-        by=by,
-        via=via,
-        sha256=digest,
-        bytes=len(data),
-        sop_instance_uid=picture.sop_instance_uid[:64],
-        sop_class=picture.sop_class,
-        patient_id=picture.patient_id[:100],
-        issuer=picture.issuer[:100],
-        patient_name=picture.patient_name[:200],
-        birth_date=picture.birth_date,
-        accession=picture.accession[:64],
-        eye=picture.eye.value if picture.eye else "",
-        field=picture.field if picture.field in Field.values else Field.UNKNOWN,
-        taken_at=_aware(picture.taken_at, organisation.pk),
-    )
     arrival.file.name = _write(data, arrival_place(arrival, ""))
     try:
         with transaction.atomic():
@@ -123,6 +133,66 @@ def keep(data: bytes, *, by: User, via: str, sender: Sender | None = None) -> Ke
             raise
         return Kept(first, created=False)
     return Kept(arrival, created=True)
+
+
+def _tagged(data: bytes) -> Arrival:
+    picture = dicom.describe(data, limits=limits())
+    return Arrival(
+        sop_instance_uid=picture.sop_instance_uid[:64],
+        sop_class=picture.sop_class,
+        patient_id=picture.patient_id[:100],
+        issuer=picture.issuer[:100],
+        patient_name=picture.patient_name[:200],
+        birth_date=picture.birth_date,
+        accession=picture.accession[:64],
+        eye=picture.eye.value if picture.eye else "",
+        field=picture.field if picture.field in Field.values else Field.UNKNOWN,
+        taken_at=picture.taken_at,
+    )
+
+
+def _plain(data: bytes, named: FileName) -> Arrival:
+    look(data)
+    return Arrival(
+        patient_id=named.number[:100],
+        patient_name=named.name[:200],
+        birth_date=named.birth_date,
+        accession=named.order[:64],
+        eye=named.eye.value if named.eye else "",
+        field=named.field,
+        taken_at=_taken(named, said_by(data)),
+    )
+
+
+def _taken(named: FileName, said: Said) -> datetime | None:
+    # What the camera wrote into the file knows the moment; the name knows the day, and wins where there is no other.
+    if named.on is None or (said.taken_at is not None and said.taken_at.date() == named.on):
+        return said.taken_at
+    return datetime.combine(named.on, named.at or time())
+
+
+def _hold_against(arrival: Arrival, named: FileName) -> None:
+    """Write down the name of a folder's file, and leave it to a person where name and file do not agree."""
+    arrival.file_name = named.path[-300:]
+    doubt = named.doubt if not arrival.sop_class else None
+    if arrival.sop_class and named.doubt is None:
+        other_patient = named.number and arrival.patient_id and named.number.casefold() != arrival.patient_id.casefold()
+        other_eye = named.eye and arrival.eye and named.eye != arrival.eye
+        if other_patient or other_eye:
+            doubt = Arrival.Reason.NAME_AND_FILE
+    if doubt is not None:
+        arrival.state, arrival.reason = Arrival.State.TO_ASSIGN, doubt
+
+
+def is_other(arrival: Arrival, named: FileName) -> bool:
+    """Say whether a name gives the very file that is here already to another patient, or to the other eye."""
+    if arrival.exam is None:
+        held = {arrival.patient_id.casefold(), ""}
+        return named.number.casefold() not in held or bool(named.eye and arrival.eye and named.eye != arrival.eye)
+    eyes = set(Photograph.objects.filter(exam=arrival.exam, sha256=arrival.sha256).values_list("eye", flat=True))
+    if named.eye and eyes and named.eye not in eyes:
+        return True
+    return bool(named.number) and not carries(arrival.exam.patient, named.number)
 
 
 def _aware(moment: datetime | None, organisation: object) -> datetime | None:
@@ -152,7 +222,7 @@ def _write(data: bytes, place: str) -> str:
         with suppress(RuntimeError):  # a store without folders
             _sync_folder(Path(default_storage.path(name)).parent)
     except OSError as exc:
-        raise ArrivalLost("The file could not be stored.") from exc
+        raise ArrivalLost(_("The file could not be stored.")) from exc
     return name
 
 
@@ -206,26 +276,35 @@ def _place(arrival: Arrival) -> tuple[Patient, Exam | None]:
     if others.exclude(sha256=arrival.sha256).filter(created_at__lt=arrival.created_at).exists():
         raise Unmatched(Arrival.Reason.OTHER_CONTENT)
     said = Named(arrival.patient_id, arrival.issuer, arrival.patient_name, arrival.birth_date, arrival.accession)
-    found = whose(arrival.by, said)
+    # A file's name often holds the number alone: then the patient must be expected on that very day.
+    by_name = not arrival.sop_class and arrival.taken_at is not None
+    found = whose(arrival.by, said, expected_on=_day_of(arrival) if by_name else None)
     if not arrival.eye:
         raise Unmatched(Arrival.Reason.NO_EYE)
     return found
 
 
 def _exam_on_day(arrival: Arrival, patient: Patient) -> Exam:
+    day = _day_of(arrival)
+    with transaction.atomic():
+        # Of two files of one patient that are filed at one moment, the second one finds the first one's exam.
+        Patient.objects.select_for_update().get(pk=patient.pk)
+        that_day = list(exams_for(arrival.by).filter(patient=patient, taken_on=day, cancelled_at=None))
+        still_open = [exam for exam in that_day if not is_signed(exam)]
+        if len(still_open) == 1:
+            return still_open[0]
+        if that_day:
+            raise Unmatched(Arrival.Reason.SEVERAL_EXAMS if still_open else Arrival.Reason.EXAM_CLOSED)
+        try:
+            return create_exam(arrival.by, patient, taken_on=day)
+        except ValidationError as exc:
+            raise Unmatched(Arrival.Reason.QUESTION) from exc
+
+
+def _day_of(arrival: Arrival) -> date:
     if arrival.taken_at is None:
         raise Unmatched(Arrival.Reason.QUESTION)
-    day: date = arrival.taken_at.astimezone(zone_of(arrival.organisation_id)).date()
-    that_day = list(exams_for(arrival.by).filter(patient=patient, taken_on=day, cancelled_at=None))
-    still_open = [exam for exam in that_day if not is_signed(exam)]
-    if len(still_open) == 1:
-        return still_open[0]
-    if that_day:
-        raise Unmatched(Arrival.Reason.SEVERAL_EXAMS if still_open else Arrival.Reason.EXAM_CLOSED)
-    try:
-        return create_exam(arrival.by, patient, taken_on=day)
-    except ValidationError as exc:
-        raise Unmatched(Arrival.Reason.QUESTION) from exc
+    return arrival.taken_at.astimezone(zone_of(arrival.organisation_id)).date()
 
 
 _REASONS: tuple[tuple[type[intake.IntakeError], Arrival.Reason], ...] = (
@@ -244,7 +323,7 @@ def _take(arrival: Arrival, exam: Exam, eye: Eye, by: User, confirmed: Collectio
     if hashlib.sha256(whole).hexdigest() != arrival.sha256:
         raise Unmatched(Arrival.Reason.UNREADABLE)
     try:
-        frames = dicom.frames_of(whole, limits=limits())
+        frames = taken_apart(whole)
         for frame in frames:
             intake.receive(
                 exam, BytesIO(frame), eye=eye, by=by, via=arrival.via, field=Field(arrival.field), confirmed=confirmed
@@ -265,6 +344,7 @@ def _filed(arrival: Arrival, exam: Exam, by: User, *, keep_file: bool) -> None:
         arrival.state, arrival.reason, arrival.lease_until = Arrival.State.FILED, "", None
         arrival.exam, arrival.filed_by, arrival.filed_at = exam, by, timezone.now()
         arrival.patient_id = arrival.issuer = arrival.patient_name = arrival.accession = ""
+        arrival.file_name = ""
         arrival.birth_date = None
         if place:
             arrival.file.name = ""

@@ -5,14 +5,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryFile
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.apps import AppConfig
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning, register
+from django.utils.text import format_lazy
+from django.utils.translation import gettext_lazy
 
-from retineye.grading.errors import PackError
+from retineye.grading.errors import BadCardError, BadChecksumError, PackError, PackMissingError
 from retineye.grading.pack import ModelPack
+
+if TYPE_CHECKING:
+    from django.utils.functional import _StrOrPromise
 
 NO_PACK_STATUS = 3
 """Exit status of a command that ends because there is no pack that can be trusted."""
@@ -26,13 +31,23 @@ class PackStatus:
 
     ok: bool
     message: str
-    """Empty, or a sentence for people: what is wrong with the pack."""
+    """Empty, or a sentence for who runs the server: what is wrong with the pack."""
     pack_id: str
+    told: "_StrOrPromise" = ""
+    """The same for everybody, on pages."""
     warnings: tuple[str, ...] = ()
     card: Mapping[str, Any] = field(default_factory=dict)
     """The whole card of a pack that is in order: its terms, its limits, what it was made from."""
 
 
+_TROUBLE = gettext_lazy("The model pack can not be trusted.")
+_TROUBLES = {
+    PackMissingError.code: gettext_lazy("The model pack, or one of its files, is not there."),
+    BadChecksumError.code: gettext_lazy("A file of the model pack is not the one that was packed."),
+    BadCardError.code: gettext_lazy("The model pack's card does not fit its network or this program."),
+}
+_UNTIL = gettext_lazy("Photographs are kept and wait; nothing is graded until the pack is put right.")
+_FOR_TESTS = gettext_lazy("The model pack is for tests only. Photographs are kept and wait.")
 _seen: tuple[float, PackStatus] | None = None
 
 
@@ -59,12 +74,13 @@ def _look() -> PackStatus:
     try:
         pack = ModelPack.load(settings.RETINEYE_PACK or None)
     except PackError as exc:
-        return PackStatus(
-            False, f"{exc} Photographs are kept and wait; nothing is graded until the pack is put right.", ""
-        )
+        message = f"{exc} Photographs are kept and wait; nothing is graded until the pack is put right."
+        return PackStatus(False, message, "", told=format_lazy("{} {}", _TROUBLES.get(exc.code, _TROUBLE), _UNTIL))
     if pack.card.purpose == "test" and not settings.RETINEYE_ALLOW_TEST_PACK:
-        return PackStatus(False, "The model pack is for tests only. Photographs are kept and wait.", pack.id.id)
-    return PackStatus(True, "", pack.id.id, pack.card.version_differences(), pack.card.content)
+        return PackStatus(
+            False, "The model pack is for tests only. Photographs are kept and wait.", pack.id.id, told=_FOR_TESTS
+        )
+    return PackStatus(True, "", pack.id.id, "", pack.card.version_differences(), pack.card.content)
 
 
 @register()

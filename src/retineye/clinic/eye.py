@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
+from retineye.clinic.words import grade_name, reason_advice
 from retineye.grading.result import Eye, Grade, Reason
 
 TRIES = 2
@@ -114,15 +116,16 @@ class EyeResult:
     def name(self) -> str:
         """Say in words what is known of the eye."""
         if self.grade is None and self.status is EyeStatus.GRADED:
-            return str(_("To be read by a doctor"))
+            return _("To be read by a doctor")
         if self.grade is None or self.status is EyeStatus.PENDING:
-            return _STATUS_NAMES[self.status]
+            return str(_STATUS_NAMES[self.status])
         if self.grade is Grade.NONE and self.status is EyeStatus.INCOMPLETE:
-            return _STATUS_NAMES[self.status]
+            return str(_STATUS_NAMES[self.status])
         if self.grade is Grade.NONE and (self.uncertain or self.referable):
             # Doubt never reads as health.
-            return "Unsure"
-        return f"{self.grade.label}, unsure" if self.uncertain else self.grade.label
+            return _("Unsure")
+        name = grade_name(self.grade)
+        return _("%(grade)s, unsure") % {"grade": name} if self.uncertain else name
 
     @property
     def dme(self) -> str:
@@ -137,21 +140,23 @@ class EyeResult:
         if self.readable or self.status is EyeStatus.PENDING:
             return ""
         if self.reasons:
-            return self.reasons[0].advice
+            return reason_advice(self.reasons[0])
         if self.failed and self.status is EyeStatus.UNGRADABLE:
-            return "Send the photograph again: its file could not be read."
+            return _("Send the photograph again: its file could not be read.")
         if self.status is EyeStatus.INCOMPLETE:
-            return "Add a gradable photograph centred on the macula, and mark it so."
-        return f"Take a photograph of the {self.eye.value} eye."
+            return _("Add a gradable photograph centred on the macula, and mark it so.")
+        if self.eye is Eye.RIGHT:
+            return _("Take a photograph of the right eye.")
+        return _("Take a photograph of the left eye.")
 
 
 _STATUS_NAMES = {
-    EyeStatus.MISSING: "No photograph",
-    EyeStatus.ABSENT: "No eye on this side",
-    EyeStatus.PENDING: "Being graded",
-    EyeStatus.UNGRADABLE: "Not gradable",
-    EyeStatus.INCOMPLETE: "Incomplete",
-    EyeStatus.GRADED: "Graded",
+    EyeStatus.MISSING: gettext_lazy("No photograph"),
+    EyeStatus.ABSENT: gettext_lazy("No eye on this side"),
+    EyeStatus.PENDING: gettext_lazy("Being graded"),
+    EyeStatus.UNGRADABLE: gettext_lazy("Not gradable"),
+    EyeStatus.INCOMPLETE: gettext_lazy("Incomplete"),
+    EyeStatus.GRADED: gettext_lazy("Graded"),
 }
 
 

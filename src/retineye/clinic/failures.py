@@ -3,6 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from django.utils.translation import gettext_lazy as _
 
 from retineye.grading.errors import (
     DecodeError,
@@ -15,13 +18,16 @@ from retineye.grading.errors import (
     TruncatedError,
 )
 
+if TYPE_CHECKING:
+    from django.utils.functional import _StrOrPromise
+
 
 @dataclass(frozen=True, slots=True)
 class Failure:
     """What one code means."""
 
-    label: str
-    advice: str
+    label: "_StrOrPromise"
+    advice: "_StrOrPromise"
 
 
 FILE_MISSING = "file_missing"
@@ -30,24 +36,44 @@ DIED = "died"
 
 FAILURES: Mapping[str, Failure] = MappingProxyType(
     {
-        EmptyFileError.code: Failure("The file is empty", EmptyFileError.advice),
-        NotAnImageError.code: Failure("Not a picture", NotAnImageError.advice),
-        NotAPhotographError.code: Failure("Not a photograph", NotAPhotographError.advice),
-        DicomUnavailableError.code: Failure("DICOM is not installed", DicomUnavailableError.advice),
-        OutsideTriedError.code: Failure("Wide field: shown, and not graded", OutsideTriedError.advice),
-        TooLargeError.code: Failure("Too large", TooLargeError.advice),
-        TruncatedError.code: Failure("The file breaks off", TruncatedError.advice),
-        DecodeError.code: Failure("The picture can not be read", DecodeError.advice),
+        # The advice of a DecodeError, word for word: `retineye.grading` says it in English alone.
+        EmptyFileError.code: Failure(
+            _("The file is empty"), _("The file is empty. Export the photograph again from the camera.")
+        ),
+        NotAnImageError.code: Failure(
+            _("Not a picture"), _("Send the photograph as JPEG, PNG, TIFF, BMP, WebP or DICOM.")
+        ),
+        NotAPhotographError.code: Failure(
+            _("Not a photograph"),
+            _("Send the colour photograph of the back of the eye; tomograms and documents are not taken."),
+        ),
+        DicomUnavailableError.code: Failure(
+            _("DICOM is not installed"), _("Install retineye[dicom], or send the photograph as JPEG or PNG.")
+        ),
+        OutsideTriedError.code: Failure(
+            _("Wide field: shown, and not graded"),
+            _("A wide-field photograph is outside what the network was tried on. Have a clinician read it."),
+        ),
+        TooLargeError.code: Failure(
+            _("Too large"),
+            _("The file is larger than this service accepts. Export the photograph at a smaller size."),
+        ),
+        TruncatedError.code: Failure(
+            _("The file breaks off"), _("The file is incomplete. Copy it from the camera again.")
+        ),
+        DecodeError.code: Failure(
+            _("The picture can not be read"), _("Export the photograph again from the camera, as JPEG or PNG.")
+        ),
         FILE_MISSING: Failure(
-            "The stored file is gone", "Send the photograph again, and tell whoever runs the server."
+            _("The stored file is gone"), _("Send the photograph again, and tell whoever runs the server.")
         ),
         FILE_CHANGED: Failure(
-            "The stored file is not the one that was sent",
-            "Send the photograph again, and tell whoever runs the server.",
+            _("The stored file is not the one that was sent"),
+            _("Send the photograph again, and tell whoever runs the server."),
         ),
         DIED: Failure(
-            "Grading broke off each time",
-            "Have a clinician read the photograph, and tell whoever runs the server.",
+            _("Grading broke off each time"),
+            _("Have a clinician read the photograph, and tell whoever runs the server."),
         ),
     }
 )
@@ -55,4 +81,4 @@ FAILURES: Mapping[str, Failure] = MappingProxyType(
 
 def failure_text(code: str) -> Failure:
     """Give what the code means; a code of a later version is named as it stands."""
-    return FAILURES.get(code, Failure(code.replace("_", " "), "Send the photograph again."))
+    return FAILURES.get(code, Failure(code.replace("_", " "), _("Send the photograph again.")))

@@ -78,7 +78,7 @@ class SameForOtherEye(IntakeError):
     """One photograph can not show both eyes."""
 
     code = "same_for_other_eye"
-    advice = "Look at which eye it shows, and send the other eye's own photograph."
+    advice = gettext_lazy("Look at which eye it shows, and send the other eye's own photograph.")
 
 
 class HoldsSeveral(IntakeError):
@@ -159,10 +159,10 @@ class KnownUnderOtherPatient(Asks):
 
     code = "known_under_other_patient"
     question = Question.OTHER_PATIENT
-    advice = "Check whose eye it is before you go on."
+    advice = gettext_lazy("Check whose eye it is before you go on.")
 
     def __init__(self, photographs: Sequence[Photograph]) -> None:
-        super().__init__("This very file belongs to another patient already.")
+        super().__init__(_("This very file belongs to another patient already."))
         self.photographs = tuple(photographs)
 
 
@@ -170,7 +170,7 @@ class StorageFailed(IntakeError):
     """The store is full or out of order."""
 
     code = "storage_failed"
-    advice = "Nothing was kept. Tell whoever runs the server, and send the photograph again later."
+    advice = gettext_lazy("Nothing was kept. Tell whoever runs the server, and send the photograph again later.")
 
 
 class Stream(Protocol):
@@ -290,7 +290,7 @@ def _write_aside(stream: Stream, path: Path) -> _Arrived:
             os.fsync(file.fileno())
         data = path.read_bytes()
     except OSError as exc:
-        raise StorageFailed("The photograph could not be stored.") from exc
+        raise StorageFailed(_("The photograph could not be stored.")) from exc
     try:
         header = probe(data, limits=bounds)
         said = said_by(data)
@@ -329,7 +329,7 @@ def _known(exam: Exam, sha256: str, eye: Eye, by: User, confirmed: bool) -> Phot
     alike = list(photographs_for(by).filter(sha256=sha256).order_by("created_at"))
     own = [photograph for photograph in alike if photograph.exam.patient_id == exam.patient_id]
     if any(photograph.eye != eye for photograph in own):
-        raise SameForOtherEye("This very file is there already as the patient's other eye.")
+        raise SameForOtherEye(_("This very file is there already as the patient's other eye."))
     here = [photograph for photograph in own if photograph.exam_id == exam.pk]
     if here:
         return here[0]
@@ -353,7 +353,7 @@ def _keep(path: Path, place: str) -> str:
             return default_storage.save(place, _FileToMove(file, name=str(path)))
     except OSError as exc:
         _drop(place)
-        raise StorageFailed("The photograph could not be stored.") from exc
+        raise StorageFailed(_("The photograph could not be stored.")) from exc
 
 
 def _drop(place: str) -> None:

@@ -25,6 +25,7 @@ from retineye.clinic.due import add_span, day
 from retineye.clinic.eye import EyeResult, EyeStatus
 from retineye.clinic.guidelines import AT_ONCE, FINDING_OF, Finding, Guideline, Refer, Row, Span
 from retineye.clinic.intended_use import NO_CIRCUMSTANCES, Circumstances
+from retineye.clinic.words import grade_name
 from retineye.grading.result import Eye, Grade
 
 
@@ -366,10 +367,10 @@ def _finding_name(eye: EyeResult, finding: Finding) -> str:
     if finding is Finding.DME_SUSPECTED:
         return _("macular oedema suspected")
     if finding is Finding.TREATED_STABLE:
-        return _("treated before, with %(grade)s") % {"grade": eye.grade.label if eye.grade is not None else ""}
+        return _("treated before, with %(grade)s") % {"grade": grade_name(eye.grade) if eye.grade is not None else ""}
     if eye.grade is not None and eye.severity is not None and eye.grade < eye.severity:
-        return _("%(grade)s or worse can not be ruled out") % {"grade": eye.severity.label}
-    return eye.grade.label if eye.grade is not None else ""
+        return _("%(grade)s or worse can not be ruled out") % {"grade": grade_name(eye.severity)}
+    return grade_name(eye.grade) if eye.grade is not None else ""
 
 
 def _clinician_reads(case: _Case) -> list[str]:

@@ -2,6 +2,7 @@
 
 from django import forms
 from django.contrib.auth.password_validation import password_validators_help_texts
+from django.utils.translation import gettext_lazy as _
 
 from retineye.accounts.models import Role
 from retineye.clinic.models import Absence, Eye, Field
@@ -11,10 +12,10 @@ class NewPassword(forms.Form):
     """A name and a password of one's own."""
 
     full_name = forms.CharField(
-        label="Your name", max_length=200, widget=forms.TextInput(attrs={"autocomplete": "name"})
+        label=_("Your name"), max_length=200, widget=forms.TextInput(attrs={"autocomplete": "name"})
     )
     password = forms.CharField(
-        label="Password", strip=False, widget=forms.PasswordInput(attrs={"autocomplete": "new-password"})
+        label=_("Password"), strip=False, widget=forms.PasswordInput(attrs={"autocomplete": "new-password"})
     )
 
     def __init__(self, *args: object, **kwargs: object) -> None:
@@ -25,10 +26,10 @@ class NewPassword(forms.Form):
 class FirstRun(NewPassword):
     """The clinic and its first administrator."""
 
-    clinic_name = forms.CharField(label="Name of the clinic", max_length=200)
+    clinic_name = forms.CharField(label=_("Name of the clinic"), max_length=200)
     email = forms.EmailField(
-        label="E-mail address",
-        help_text="You sign in with it.",
+        label=_("E-mail address"),
+        help_text=_("You sign in with it."),
         widget=forms.EmailInput(attrs={"autocomplete": "email"}),
     )
     field_order = ("clinic_name", "full_name", "email", "password")
@@ -37,8 +38,8 @@ class FirstRun(NewPassword):
 class InvitationForm(forms.Form):
     """Whom to invite, and as what."""
 
-    email = forms.EmailField(label="E-mail address", widget=forms.EmailInput(attrs={"autocomplete": "off"}))
-    role = forms.ChoiceField(label="Role", choices=Role.choices, initial=Role.TECHNICIAN)
+    email = forms.EmailField(label=_("E-mail address"), widget=forms.EmailInput(attrs={"autocomplete": "off"}))
+    role = forms.ChoiceField(label=_("Role"), choices=Role.choices, initial=Role.TECHNICIAN)
 
 
 class SiteForm(forms.Form):
@@ -59,7 +60,7 @@ class UploadForm(forms.Form):
 class ExamForm(forms.Form):
     """A new exam: when its photographs were taken."""
 
-    taken_on = forms.DateField(label="Photographs of", required=False)
+    taken_on = forms.DateField(label=_("Photographs of"), required=False)
 
 
 class FieldForm(forms.Form):

@@ -12,8 +12,9 @@ from django.utils.translation import gettext_lazy as _
 
 from retineye.accounts.models import User
 from retineye.accounts.policy import Right, allowed
+from retineye.clinic.words import grade_name
 from retineye.clinic.worklist import Filters, Place, Show, start_of
-from retineye.grading.result import GRADE_NAMES, Grade
+from retineye.grading.result import Grade
 
 TITLES: Final = {
     Show.UNSIGNED: _("To read and sign"),
@@ -118,7 +119,7 @@ def choices(listing: Listing) -> dict[str, object]:
     """Give what the form of filters offers, and what of it is chosen."""
     filters = listing.filters
     return {
-        "grades": [(grade.value, GRADE_NAMES[grade], grade in filters.grades) for grade in Grade],
+        "grades": [(grade.value, grade_name(grade), grade in filters.grades) for grade in Grade],
         "flags": [(flag, title, getattr(filters, flag)) for flag, title in FLAGS.items()],
         "chosen": filters,
     }

@@ -17,7 +17,8 @@ from retineye.clinic.eye import EyeResult
 from retineye.clinic.models import Dme, Exam, Eye, Feature, Photograph, Quality, ReadState, Review, Verdict
 from retineye.clinic.reviews import EyeRead, Read
 from retineye.clinic.signed import signed_of
-from retineye.grading.result import GRADE_NAMES, Grade
+from retineye.clinic.words import grade_name
+from retineye.grading.result import Grade
 
 _FIELD_ORDER = {"macula": 0, "unknown": 1, "disc": 2}
 
@@ -137,7 +138,7 @@ def page(user: User, exam: Exam, sight: Sight, said: Read | None = None, errors:
         "may_ask_second": reader and signed is None and not exam.second_read and exam.read_state != ReadState.NOT_YET,
         "qualities": Quality.choices,
         "dmes": Dme.choices,
-        "grades": [(grade.value, GRADE_NAMES[grade]) for grade in Grade],
+        "grades": [(grade.value, grade_name(grade)) for grade in Grade],
         "feature_choices": Feature.choices,
         "earlier": earlier_exams(exam),
         "withdrawn": [one for one in exam.signatures.select_related("withdrawn_by", "signed_by") if one.withdrawn_at],
@@ -172,7 +173,7 @@ def _eye_words(review: Review, eye: Eye) -> str:
     }[Dme(review.dme_of(eye))]
     seen = [str(Feature(code).label).lower() for code in review.features.get(eye.value, ())]
     limited = [_("quality limited")] if review.quality_of(eye) == Quality.LIMITED else []
-    return ", ".join([GRADE_NAMES[grade], macula, *seen, *limited])
+    return ", ".join([grade_name(grade), macula, *seen, *limited])
 
 
 def _as_read(review: Review) -> Read:

@@ -6,13 +6,16 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
+from django.utils.translation import gettext as _
+
 from retineye.clinic.eye import TRIES, EyeResult, EyeStatus
 from retineye.clinic.failures import failure_text
 from retineye.clinic.guidelines import FINDING_OF, Finding
 from retineye.clinic.models import Absence, Exam, Eye, Field, Photograph, State, Verdict
 from retineye.clinic.outcome import Outcome, Pictured
 from retineye.clinic.referral import Conclusion, PatientResult
-from retineye.grading.result import GRADE_NAMES, REASONS, Grade, Reason
+from retineye.clinic.words import grade_name, reason_advice, reason_name
+from retineye.grading.result import Grade, Reason
 
 _SEVERITY: Final = {finding: grade for grade, finding in FINDING_OF.items()} | {Finding.DME_SUSPECTED: Grade.SEVERE}
 KEPT: Final = "kept"
@@ -62,17 +65,30 @@ class Card:
     @property
     def title(self) -> str:
         """Name the photograph for who can not see it."""
-        return f"Photograph of the {self.eye.lower()}" + (f", {self.field.lower()}" if self.field else "")
+        named = _("Photograph of the left eye") if self.other_eye == "right" else _("Photograph of the right eye")
+        return f"{named}, {self.field.lower()}" if self.field else named
 
     @property
     def spoken(self) -> str:
         """Say what is new, for who listens to the page; empty while there is nothing to say."""
         if self.headline:
-            return f"{self.eye}: no grade. {self.headline}. {self.advice}"
+            words = {"eye": self.eye, "headline": self.headline, "advice": self.advice}
+            return _("%(eye)s: no grade. %(headline)s. %(advice)s") % words
         if self.state == State.GRADED and self.verdict is not None:
-            doubt = ", unsure, a person must look" if self.verdict.uncertain else ""
-            return f"{self.eye}: {self.verdict.grade_name}{doubt}."
-        return f"{self.eye}: the photograph is good, its severity comes in a moment." if self.quality_known else ""
+            words = {"eye": self.eye, "grade": self.grade_name}
+            if self.verdict.uncertain:
+                return _("%(eye)s: %(grade)s, unsure, a person must look.") % words
+            return _("%(eye)s: %(grade)s.") % words
+        if self.quality_known:
+            return _("%(eye)s: the photograph is good, its severity comes in a moment.") % {"eye": self.eye}
+        return ""
+
+    @property
+    def grade_name(self) -> str:
+        """Name the grade; empty where there is none."""
+        if self.verdict is None or self.verdict.grade is None:
+            return ""
+        return grade_name(Grade(self.verdict.grade))
 
     @property
     def final(self) -> bool:
@@ -87,19 +103,20 @@ def card(photograph: Photograph, verdict: Verdict | None) -> Card:
     others: tuple[str, ...] = ()
     if state is State.FAILED:
         failure = failure_text(photograph.failure)
-        headline, advice = failure.label, failure.advice
+        headline, advice = str(failure.label), str(failure.advice)
     elif state is State.UNGRADABLE and verdict is not None:
-        reasons = [REASONS[Reason(code)] for code in verdict.reasons]
-        headline, advice = reasons[0] if reasons else ("Not gradable", "Take it again.")
-        others = tuple(label for label, _ in reasons[1:])
+        reasons = [Reason(code) for code in verdict.reasons]
+        headline = reason_name(reasons[0]) if reasons else _("Not gradable")
+        advice = reason_advice(reasons[0]) if reasons else _("Take it again.")
+        others = tuple(reason_name(reason) for reason in reasons[1:])
     # Graded without a verdict to show: the clinic keeps it to itself.
     kept = state is State.GRADED and verdict is None
     return Card(
         pk=photograph.pk,
         state=KEPT if kept else state.value,
-        eye=Eye(photograph.eye).label,
+        eye=str(Eye(photograph.eye).label),
         other_eye="left" if photograph.eye == Eye.RIGHT else "right",
-        field="" if photograph.field == Field.UNKNOWN else Field(photograph.field).label,
+        field="" if photograph.field == Field.UNKNOWN else str(Field(photograph.field).label),
         field_key=photograph.field,
         seen=f"{state.value}{'+quality' if photograph.quality and not state.final else ''}",
         quality_known=bool(photograph.quality),
@@ -119,7 +136,7 @@ def _bars(verdict: Verdict | None) -> tuple[Bar, ...]:
         return ()
     tallest = max(verdict.probabilities)
     return tuple(
-        Bar(grade.value, GRADE_NAMES[grade], probability, top=probability == tallest)
+        Bar(grade.value, grade_name(grade), probability, top=probability == tallest)
         for grade, probability in zip(Grade, verdict.probabilities, strict=True)
     )
 
@@ -174,7 +191,7 @@ def lanes(exam: Exam, outcome: Outcome, pictures: Iterable[Pictured]) -> tuple[L
 
     def lane(eye: Eye, result: EyeResult, absence: str, dilated: bool | None) -> Lane:
         mine = tuple(card(one.photograph, one.verdict) for one in pictures if one.photograph.eye == eye)
-        return Lane(eye.value, eye.label, result, mine, absence, bool(dilated))
+        return Lane(eye.value, str(eye.label), result, mine, absence, bool(dilated))
 
     return (
         lane(Eye.RIGHT, outcome.right, exam.right_absence, exam.right_dilated),

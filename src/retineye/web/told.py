@@ -6,7 +6,8 @@ from retineye.clinic.due import day
 from retineye.clinic.guidelines import Finding
 from retineye.clinic.models import StoredResult
 from retineye.clinic.referral import Conclusion
-from retineye.grading.result import GRADE_NAMES, Grade
+from retineye.clinic.words import grade_name
+from retineye.grading.result import Grade
 
 
 def told_words(result: StoredResult) -> str:
@@ -33,4 +34,4 @@ def _action(result: StoredResult) -> str:
 def _found(result: StoredResult) -> str:
     if result.finding == Finding.DME_SUSPECTED:
         return _("macular oedema suspected")
-    return GRADE_NAMES[Grade(result.grade)] if result.grade is not None else ""
+    return grade_name(Grade(result.grade)) if result.grade is not None else ""

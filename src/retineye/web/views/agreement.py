@@ -14,7 +14,8 @@ from retineye.accounts.models import User
 from retineye.accounts.policy import Right, require
 from retineye.clinic.agreement import agreement_for
 from retineye.clinic.settings import today_at
-from retineye.grading.result import GRADE_NAMES, Grade
+from retineye.clinic.words import grade_name
+from retineye.grading.result import Grade
 from retineye.web.agreement_charts import over_time
 
 _LONGEST: Final = timedelta(days=366 * 5)
@@ -36,8 +37,8 @@ def agreement(request: HttpRequest) -> HttpResponse:
         "report": report,
         "since": since,
         "until": until,
-        "grades": [GRADE_NAMES[grade] for grade in Grade],
-        "rows": list(zip([GRADE_NAMES[grade] for grade in Grade], report.total.matrix, strict=True)),
+        "grades": [grade_name(grade) for grade in Grade],
+        "rows": list(zip([grade_name(grade) for grade in Grade], report.total.matrix, strict=True)),
         "chart": over_time(report.months),
     }
     return render(request, "web/agreement.html", shown)

@@ -6,11 +6,13 @@ from uuid import UUID
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from retineye.accounts import audit
 from retineye.accounts.models import AuditEvent, User
+from retineye.web.audited import action_name, object_name
 
 PER_PAGE = 50
 
@@ -32,7 +34,8 @@ def audit_log(request: HttpRequest) -> HttpResponse:
 def _row(event: AuditEvent, names: dict[UUID, str]) -> dict[str, object]:
     return {
         "event": event,
-        "what": event.action.replace("_", " ").capitalize(),
-        "who": names.get(event.actor_id, "A former colleague") if event.actor_id else "The service",
+        "what": action_name(event.action),
+        "object": object_name(event.object_type),
+        "who": names.get(event.actor_id, _("A former colleague")) if event.actor_id else _("The service"),
         "detail": ", ".join(f"{key} {value}" for key, value in event.detail.items()),
     }

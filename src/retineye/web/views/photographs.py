@@ -5,6 +5,7 @@ from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext_lazy
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
@@ -16,7 +17,7 @@ from retineye.web import shown
 from retineye.web.forms import FieldForm, UploadForm
 from retineye.web.uploading import card_shown, refusal, taken
 
-BAD_FORM = "The photograph did not arrive as it should. Load the page again, and send it once more."
+BAD_FORM = gettext_lazy("The photograph did not arrive as it should. Load the page again, and send it once more.")
 
 
 @require_POST
@@ -26,7 +27,7 @@ def exam_upload(request: HttpRequest, pk: UUID) -> JsonResponse:
     exam = get_object_or_404(exams_for(user), pk=pk)
     form = UploadForm(request.POST, request.FILES)
     if not form.is_valid():
-        return JsonResponse({"code": "bad_form", "sentence": BAD_FORM}, status=400)
+        return JsonResponse({"code": "bad_form", "sentence": str(BAD_FORM)}, status=400)
     asked = form.cleaned_data
     try:
         received = intake.receive(

@@ -13,7 +13,7 @@
     if (copy) {
       const source = document.getElementById(copy.dataset.copy);
       source.select();
-      navigator.clipboard?.writeText(source.value).then(() => { copy.querySelector("[data-word]").textContent = "Copied"; });
+      navigator.clipboard?.writeText(source.value).then(() => { copy.querySelector("[data-word]").textContent = copy.dataset.copied; });
     }
   });
 

@@ -95,7 +95,7 @@
     drawings.get(stage).marks.push(mark);
     store();
     redraw(stage);
-    say(mark.shape === "circle" ? "Circle drawn." : "Arrow drawn.");
+    say(document.querySelector(`[data-draw=${mark.shape}]`).dataset.drawn);
   };
 
   // By keyboard: the drawing lands in the middle of what is in view, a fifth of it wide.

@@ -35,7 +35,7 @@
       gestureSettingsTouch: { flickEnabled: false },
     });
     stages.set(stage, viewer);
-    viewer.canvas.setAttribute("aria-label", preview.alt + ". Zoom with plus and minus, move with the arrow keys.");
+    viewer.canvas.setAttribute("aria-label", `${preview.alt}. ${stage.dataset.keys}`);
     viewer.canvas.setAttribute("role", "img");
     viewer.addHandler("canvas-key", (event) => {
       if (LOCKED_KEYS.has(event.originalEvent.key)) event.preventDefaultAction = true;
