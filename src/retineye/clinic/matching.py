@@ -49,12 +49,17 @@ def order_of(exam: Exam) -> str:
     return exam.accession[:_ORDER_LENGTH] or exam.pk.hex[:_ORDER_LENGTH].upper()
 
 
-def whose(by: User, said: Named) -> tuple[Patient, Exam | None]:
+def whose(by: User, said: Named, *, expected_on: date | None = None) -> tuple[Patient, Exam | None]:
     """Give the patient whom the file names, and the exam where it names the order too.
 
     1. An order of ours, whose patient's number the file repeats.
     2. Else the number. One patient alone has it; a number of another hospital counts only as that hospital's.
     3. Name and birth date must agree, as far as both sides have them; at least one of them, unless 1 holds.
+
+    Parameters
+    ----------
+    expected_on
+        Where a file's name says nothing but the number: its day. A visit of that day speaks for the patient too.
 
     Raises
     ------
@@ -73,7 +78,7 @@ def whose(by: User, said: Named) -> tuple[Patient, Exam | None]:
         raise Unmatched(Arrival.Reason.SEVERAL_PATIENTS if found else Arrival.Reason.NO_PATIENT)
     if _contradicts(said, found[0]):
         raise Unmatched(Arrival.Reason.OTHER_NAME)
-    if not _agrees(said, found[0]):
+    if not _agrees(said, found[0]) and not _expected(by, found[0], expected_on):
         raise Unmatched(Arrival.Reason.QUESTION)
     return found[0], None
 
@@ -104,6 +109,11 @@ def _ordered(by: User, accession: str) -> Exam | None:
     return exams[0] if len(exams) == 1 else None
 
 
+def carries(patient: Patient, number: str) -> bool:
+    """Say whether the number is one of the patient's."""
+    return number.casefold() in {one.casefold() for one in _numbers(patient)}
+
+
 def _numbers(patient: Patient) -> set[str]:
     others = patient.identifiers.values_list("value", flat=True)
     return {number for number in (patient.local_id, patient.pk.hex, str(patient.pk), *others) if number}
@@ -120,6 +130,10 @@ def _contradicts(said: Named, patient: Patient) -> bool:
     if said.birth_date and patient.birth_date:
         return said.birth_date != patient.birth_date
     return bool(said.birth_date and patient.birth_year and said.birth_date.year != patient.birth_year)
+
+
+def _expected(by: User, patient: Patient, day: date | None) -> bool:
+    return day is not None and exams_for(by).filter(patient=patient, taken_on=day, cancelled_at=None).exists()
 
 
 def _agrees(said: Named, patient: Patient) -> bool:
