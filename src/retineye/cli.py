@@ -144,6 +144,9 @@ def train(
     squares: Annotated[
         Path | None, typer.Option(metavar="DIR", file_okay=False, help="Keep prepared photographs here between runs.")
     ] = None,
+    lesions: Annotated[
+        Path | None, typer.Option("--lesions", metavar="LESIONS.CSV", help="Photographs whose lesions are outlined.")
+    ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the run folder's checkpoint.")] = False,
     threads: Annotated[int, typer.Option(min=1, max=256, metavar="N", help="Threads; never more than cores.")] = 2,
 ) -> None:
@@ -161,7 +164,7 @@ def train(
     try:
         with Display() as display:
             pack = run(
-                config, table, folder, resume=resume, threads=threads, cache=squares,
+                config, table, folder, resume=resume, threads=threads, cache=squares, lesions=lesions,
                 on_progress=display.show, say=display.say,
             )  # fmt: skip
     except PackError as exc:

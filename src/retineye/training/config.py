@@ -45,6 +45,9 @@ class TrainingConfig:
     """`classes` (five logits) or `regression` (one number with cut points, as the first RetinEye had)."""
     holdout: float = 0.15
     """Share of the training patients that are kept for calibration and never trained on."""
+    held_out: str = ""
+    """split.csv of an earlier run, seen from the config file: its held-out photographs are held out again, so that a
+    network that has learned the others can go on. Drawn anew where empty."""
     batch: int = 32
     learning_rate: float = 1e-3
     weight_decay: float = 0.02
@@ -57,6 +60,8 @@ class TrainingConfig:
     """How often a training picture is shown as its fine structure alone; where above 0, that is a served view too."""
     dme: float = 0.0
     """Weight of the loss on the risk of macular oedema; no such output where 0."""
+    lesions: float = 0.0
+    """Weight of the loss on lesions that people outlined (`retineye train --lesions`); not learned where 0."""
     ordinal: float = 0.5
     """Weight of the squared error of the expected grade, beside cross-entropy."""
     dropout: float = 0.2
@@ -167,6 +172,7 @@ class TrainingConfig:
             "ema": not 0 <= self.ema < 1,
             "fine": not 0 <= self.fine < 1,
             "dme": self.dme < 0,
+            "lesions": self.lesions < 0,
         }
         if bad := [key for key, is_wrong in wrong.items() if is_wrong]:
             raise ConfigError(f"{path}: {', '.join(bad)} out of range (see docs/training.md).")

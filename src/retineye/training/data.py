@@ -94,6 +94,11 @@ class KeptSquares:
             self._places.append((side, counted[side]))
             counted[side] += 1
 
+    @property
+    def sides(self) -> list[int]:
+        """Give each square's side in px."""
+        return [side for side, _ in self._places]
+
     def __len__(self) -> int:
         """Give the number of photographs."""
         return len(self._places)
@@ -236,3 +241,24 @@ def split(
     train = [i for group, inside in members.items() if group not in kept for i in inside]
     held = [i for group in kept for i in members[group] if rows[i].dataset not in processed]
     return np.array(sorted(train), np.int64), np.array(sorted(held), np.int64)
+
+
+def split_again(
+    rows: Sequence[Photograph],
+    groups: "NDArray[np.int64]",
+    held_before: Collection[str],
+    processed: Collection[str] = (),
+) -> "tuple[NDArray[np.int64], NDArray[np.int64]]":
+    """Part the rows as an earlier run did: held out are the photographs of the same names, of no processed set.
+
+    Rows that share a group with a test row are in neither part, and so are rows that share one with a held-out row
+    without having been held out themselves.
+    """
+    barred = {int(groups[i]) for i, row in enumerate(rows) if row.split == "test"}
+    kept = {int(groups[i]) for i, row in enumerate(rows) if row.name in held_before and row.split != "test"} - barred
+    held = [
+        i for i, row in enumerate(rows)
+        if int(groups[i]) in kept and row.name in held_before and row.dataset not in processed
+    ]  # fmt: skip
+    train = [i for i in range(len(rows)) if int(groups[i]) not in barred | kept]
+    return np.array(train, np.int64), np.array(held, np.int64)

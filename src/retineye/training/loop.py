@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import log
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
 import numpy as np
 import torch
@@ -15,14 +15,15 @@ from torch import nn
 from torch.utils.data import DataLoader, Dataset
 
 from retineye.grading.preprocess import InputSpec
-from retineye.training.augment import plain, vary
+from retineye.training.augment import plain, vary_with
 from retineye.training.config import TrainingConfig
 from retineye.training.data import KeptSquares
 from retineye.training.fine import BROADEST, FINEST, fine_structure
+from retineye.training.lesions import Outlines, lesion_loss, nothing_said, to_cells
 from retineye.training.loss import class_loss, dme_loss, regression_loss
 from retineye.training.macula import risk_of
 from retineye.training.metrics import quadratic_kappa
-from retineye.training.network import GradingNetwork
+from retineye.training.network import GradingNetwork, Taught
 from retineye.training.photographs import Photograph, threefold_sets
 from retineye.training.progress import TrainingProgress
 from retineye.training.team import Draws, Team
@@ -31,14 +32,18 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-class Squares(Dataset[tuple[torch.Tensor, int, int, bool]]):
-    """Squares with their grades and risks of macular oedema, varied or plain."""
+Item: TypeAlias = tuple[torch.Tensor, int, int, bool, torch.Tensor]
+
+
+class Squares(Dataset[Item]):
+    """Squares with what people said of them, varied or plain."""
 
     def __init__(
         self, squares: KeptSquares, index: "NDArray[np.int64]", labels: "Labels", spec: InputSpec,
-        *, seed: int | None = None, strength: float = 1.0,
+        outlines: Outlines | None = None, *, seed: int | None = None, strength: float = 1.0,
     ) -> None:  # fmt: skip
         """Take squares[index[i]] as item i; `seed` None leaves them plain."""
+        self.outlines = outlines or Outlines()
         self.squares, self.index, self.labels, self.spec = squares, index, labels, spec
         self.seed, self.strength, self.drawn = seed, strength, 0
 
@@ -46,17 +51,22 @@ class Squares(Dataset[tuple[torch.Tensor, int, int, bool]]):
         """Give the number of photographs."""
         return len(self.index)
 
-    def __getitem__(self, item: int) -> tuple[torch.Tensor, int, int, bool]:
-        """Give the network's input, shape (3, S, S), the grade, the risk, and whether it may be filtered."""
+    def __getitem__(self, item: int) -> Item:
+        """Give the input, shape (3, S, S), grade, risk, whether it may be filtered, and its cells (4, S/8, S/8)."""
         at = int(self.index[item])
         square = np.ascontiguousarray(self.squares[at])
+        cells = nothing_said(self.spec.size_px)
         if self.seed is None:
             picture = plain(square, self.spec)
         else:
             self.drawn += 1
-            picture = vary(square, self.spec, np.random.default_rng((self.seed, self.drawn, item)), self.strength)
-        labels = self.labels
-        return torch.from_numpy(picture), int(labels.grades[at]), int(labels.risks[at]), bool(labels.broad[at])
+            rng = np.random.default_rng((self.seed, self.drawn, item))
+            picture, planes = vary_with(square, self.outlines.planes.get(at), self.spec, rng, self.strength)
+            if planes is not None:
+                cells = to_cells(planes, self.outlines.looked_for[at])
+        said = self.labels
+        grade, risk, broad = int(said.grades[at]), int(said.risks[at]), bool(said.broad[at])
+        return torch.from_numpy(picture), grade, risk, broad, torch.from_numpy(cells)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,12 +155,12 @@ class Trainer:
 
     def fit(
         self, squares: KeptSquares, rows: Sequence[Photograph], train: "NDArray[np.int64]",
-        held: "NDArray[np.int64]", resume: bool = False,
+        held: "NDArray[np.int64]", outlines: Outlines | None = None, resume: bool = False,
     ) -> None:  # fmt: skip
         """Train for all epochs; after each, validate the averaged weights on `held` and write a checkpoint."""
         labels = Labels.of(rows, self.config)
         first = self._resume() if resume else 0
-        joined = self.team.join(self.network)
+        joined = self.team.join(Taught(self.network))
         for epoch in range(first, self.config.epochs):
             torch.manual_seed((self.config.seed * 1000 + epoch) * self.team.size + self.team.place)
             size = self.config.size_at(epoch)
@@ -158,7 +168,7 @@ class Trainer:
             weights = sampling_weights([rows[i] for i in train], self.config.set_weights_at(epoch)).tolist()
             steps_in_epoch = self._draws(epoch, len(train)) // self.config.batch
             items = Squares(
-                squares, train, labels, spec,
+                squares, train, labels, spec, outlines,
                 seed=self.config.seed * 100_000 + epoch, strength=self.config.strength,
             )  # fmt: skip
             batch, seed = self.config.batch, self.config.seed * 1000 + epoch
@@ -178,20 +188,22 @@ class Trainer:
         return self.config.draws_at(epoch) or count
 
     def _epoch(
-        self, network: nn.Module, loader: "DataLoader[tuple[torch.Tensor, int, int, bool]]", epoch: int, size: int,
+        self, network: nn.Module, loader: "DataLoader[Item]", epoch: int, size: int,
         count: int,
     ) -> float:  # fmt: skip
         network.train()
         device = self.team.device
         began, told, mean_loss = time.monotonic(), 0.0, 0.0
-        for done, (pictures, grades, risks, broad) in enumerate(loader, start=1):
+        for done, (pictures, grades, risks, broad, cells) in enumerate(loader, start=1):
             self._set_rate(epoch + (done - 1) / len(loader))
             pictures = self._in_parts(pictures.to(device), broad.to(device)).to(memory_format=torch.channels_last)
             with torch.autocast(device.type, dtype=torch.bfloat16):
-                logits, _, macula = network(pictures)
+                logits, macula, lesions = network(pictures)
             loss = self._loss(logits.float(), grades.to(device))
             # Without a weight this is nothing, but every part of the network must have its gradient.
             loss = loss + self.config.dme * dme_loss(macula.float(), risks.to(device))
+            if lesions is not None:
+                loss = loss + self.config.lesions * lesion_loss(lesions.float(), cells.to(device))
             self.optimiser.zero_grad(set_to_none=True)
             torch.autograd.backward(loss)
             torch.nn.utils.clip_grad_norm_(self.network.parameters(), 5.0)

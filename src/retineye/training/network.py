@@ -10,6 +10,7 @@ import timm
 import torch
 from torch import nn
 
+from retineye.training.lesions import STRIDE, LesionHead
 from retineye.training.macula import RISKS
 
 if TYPE_CHECKING:
@@ -30,14 +31,21 @@ class WeightsError(Exception):
 class GradingNetwork(nn.Module):
     """A backbone with five logits (or one number), three logits of macular oedema, and the feature map under them."""
 
-    def __init__(self, backbone: str, outputs: int = 5, dropout: float = 0.2, timm_weights: bool = False) -> None:
-        """Build the network with random weights, or with timm's own download."""
+    def __init__(
+        self, backbone: str, outputs: int = 5, dropout: float = 0.2, timm_weights: bool = False, lesions: bool = False,
+    ) -> None:  # fmt: skip
+        """Build the network with random weights, or with timm's own download; `lesions` adds maps of lesions."""
         super().__init__()
         self.backbone = timm.create_model(backbone, pretrained=timm_weights, num_classes=0, global_pool="")
         self.channels: int = getattr(self.backbone, "num_features")  # noqa: B009 - nn.Module types it as a tensor
         self.dropout = nn.Dropout(dropout)
         self.head = nn.Linear(self.channels, outputs)
         self.macula = nn.Linear(self.channels, RISKS)
+        self.lesions: LesionHead | None = None
+        if lesions:
+            told = [(stage["reduction"], stage["num_chs"]) for stage in self.backbone.feature_info]
+            self._inner = [[reduction for reduction, _ in told].index(stride) for stride in (STRIDE, 2 * STRIDE)]
+            self.lesions = LesionHead(*(told[place][1] for place in self._inner))
 
     def forward(self, pictures: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """Give three tensors for pictures (N, 3, S, S).
@@ -49,8 +57,32 @@ class GradingNetwork(nn.Module):
         pooled = self.dropout(features.mean(dim=(2, 3)))
         return self.head(pooled), features, self.macula(pooled)
 
+    def taught(self, pictures: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor | None]:
+        """Give what training needs: logits of the grade and of the macula, and maps of lesions where it has them."""
+        if self.lesions is None:
+            logits, _, macula = self(pictures)
+            return logits, macula, None
+        features, inner = self.backbone.forward_intermediates(pictures, indices=self._inner)
+        pooled = self.dropout(features.mean(dim=(2, 3)))
+        return self.head(pooled), self.macula(pooled), self.lesions(*inner)
 
-def build(backbone: str, weights: str, outputs: int = 5, dropout: float = 0.2) -> GradingNetwork:
+
+class Taught(nn.Module):
+    """A network as training calls it."""
+
+    def __init__(self, network: GradingNetwork) -> None:
+        """Wrap the network: its weights are the same ones."""
+        super().__init__()
+        self.network = network
+
+    def forward(self, pictures: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor | None]:
+        """Give what `GradingNetwork.taught` gives."""
+        return self.network.taught(pictures)
+
+
+def build(
+    backbone: str, weights: str, outputs: int = 5, dropout: float = 0.2, lesions: bool = False
+) -> GradingNetwork:  # fmt: skip
     """Build a network and load the weights that the config names.
 
     Raises
@@ -58,7 +90,7 @@ def build(backbone: str, weights: str, outputs: int = 5, dropout: float = 0.2) -
     WeightsError
         The packaged weights are missing, altered, or do not fit key by key; or the checkpoint is not there.
     """
-    network = GradingNetwork(backbone, outputs, dropout, timm_weights=weights == "timm")
+    network = GradingNetwork(backbone, outputs, dropout, timm_weights=weights == "timm", lesions=lesions)
     if weights == "imagenet":
         state = _packaged(backbone)
         classifier = {"classifier.weight", "classifier.bias"}
@@ -67,7 +99,12 @@ def build(backbone: str, weights: str, outputs: int = 5, dropout: float = 0.2) -
         path = Path(weights)
         if not path.is_file():
             raise WeightsError(f"The checkpoint {path} is not there.")
-        network.load_state_dict(torch.load(path, map_location="cpu", weights_only=True)["averaged"])
+        state = torch.load(path, map_location="cpu", weights_only=True)["averaged"]
+        # A run without lesions can be gone on from with them, and one with them without.
+        own = {key: value for key, value in network.state_dict().items() if key.startswith("lesions.")}
+        network.load_state_dict(
+            own | {key: value for key, value in state.items() if not key.startswith("lesions.") or key in own}
+        )
     return network
 
 

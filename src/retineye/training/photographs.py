@@ -43,6 +43,10 @@ class Photograph:
     split: str = ""
     """`test` bars a photograph, and all that share its patient, group or picture, from every training."""
     licence: str = ""
+    outlines: Path | None = None
+    """The bit mask of its lesions (`training.lesions`); None where nobody outlined any."""
+    looked_for: frozenset[str] = frozenset()
+    """Codes of the lesions that were outlined; of the others nobody said anything."""
 
     @property
     def ties(self) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ import json
 import shutil
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -28,6 +28,7 @@ from retineye.training import calibration, macula
 from retineye.training.augment import plain
 from retineye.training.config import ConfigError, TrainingConfig
 from retineye.training.data import (
+    FILTERED,
     STRETCHED,
     KeptSquares,
     groups_of,
@@ -35,13 +36,16 @@ from retineye.training.data import (
     same_pictures,
     signatures,
     split,
+    split_again,
     unstretch,
 )
 from retineye.training.evaluate import evaluate, write_folder
 from retineye.training.export import MACULA, ExportError, make_card, to_onnx
 from retineye.training.from_pack import SETTLED_ON, load_pack, settle
+from retineye.training.lesions import Outlines, keep_outlines, read_lesions
 from retineye.training.loop import Trainer
 from retineye.training.macula import risk_of
+from retineye.training.memory import keep_freed_memory
 from retineye.training.model_card import render
 from retineye.training.network import GradingNetwork, WeightsError, build
 from retineye.training.photographs import Photograph, PhotographsError, read_photographs, threefold_sets
@@ -73,12 +77,19 @@ class Material:
     held: "NDArray[np.int64]"
     judged: "NDArray[np.int64]"
     """Held-out rows whose macula somebody judged."""
+    outlines: Outlines
+    """The lesions of the training rows that somebody outlined."""
     barred: int
     """Rows that share a person or a picture with a test photograph, and so were left out."""
 
 
-def prepare(config: TrainingConfig, table: Path, cache: Path, say: Callable[[str], None] = lambda _: None) -> Material:
+def prepare(
+    config: TrainingConfig, table: Path, cache: Path, say: Callable[[str], None] = lambda _: None, *,
+    lesions: Path | None = None, held_before: frozenset[str] = frozenset(),
+) -> Material:  # fmt: skip
     """Choose the photographs, make their squares, and part them so that no person or picture is on both sides.
+
+    Photographs that another table tests lesions on are test photographs here too.
 
     Raises
     ------
@@ -88,24 +99,58 @@ def prepare(config: TrainingConfig, table: Path, cache: Path, say: Callable[[str
     rows = [row for row in read_photographs(table) if row.dataset in config.sets or row.split == "test"]
     if not any(row.grade is not None and row.split != "test" for row in rows):
         raise ValueError(f"{table} holds no graded photograph of {', '.join(config.sets)}.")
+    if lesions is not None:
+        rows += read_lesions(lesions)
     side = round(SQUARE_FACTOR * max(part[1] for part in config.schedule) / 32) * 32
     say(f"Making squares of {len(rows)} photographs, {side} px")
     squares, found = keep_squares(rows, side, cache)
-    groups = groups_of(rows, same_pictures(signatures(squares)))
-    train, held = split(rows, groups, config.holdout, config.seed, config.processed_sets)
+    vectors = signatures(squares)
+    # Without its local mean every picture is like every other: those are known by patient and file name alone.
+    vectors[[row.dataset in FILTERED for row in rows]] = 0
+    groups = groups_of(rows, same_pictures(vectors))
+    if held_before:
+        train, held = split_again(rows, groups, held_before, config.processed_sets)
+    else:
+        train, held = split(rows, groups, config.holdout, config.seed, config.processed_sets)
     # Who can not be graded by people teaches no grades, and a photograph without a disc never reaches the network.
     usable = np.array([row.quality != "reject" for row in rows]) & found
     graded = np.array([row.grade is not None for row in rows])
     judged = np.array([bool(config.dme) and (row.dme is not None or row.maculopathy is not None) for row in rows])
+    outlined = np.array([bool(config.lesions) and row.outlines is not None for row in rows])
     tests = sum(row.split == "test" for row in rows)
     barred = len(rows) - tests - len(train) - len(held)
     train, held, of_macula = (
-        train[(usable & (graded | judged))[train]],
+        train[(usable & (graded | judged | outlined))[train]],
         held[(usable & graded)[held]],
         held[(usable & judged)[held]],
     )
     say(f"{len(train)} to train on, {len(held)} held out, {tests} of test splits and {barred} like them left alone")
-    return Material(rows, squares, train, held, of_macula, barred)
+    taught = set(train.tolist())
+    outlines = keep_outlines(
+        [row if i in taught else replace(row, outlines=None) for i, row in enumerate(rows)], squares.sides
+    )
+    return Material(rows, squares, train, held, of_macula, outlines, barred)
+
+
+def read_held_out(config: TrainingConfig, config_file: Path) -> frozenset[str]:
+    """Give the names of the photographs that the run named by the config has held out; none if it names none.
+
+    Raises
+    ------
+    ConfigError
+        The file can not be read, or holds nothing held out.
+    """
+    if not config.held_out:
+        return frozenset()
+    path = config_file.parent / config.held_out
+    try:
+        with path.open(encoding="utf-8", newline="") as stream:
+            held = frozenset(line["path"] for line in csv.DictReader(stream) if line["use"] == "held")
+    except (OSError, KeyError, UnicodeDecodeError, csv.Error) as exc:
+        raise ConfigError(f"{config_file}: the split {path} can not be read: {exc!r}.") from exc
+    if not held:
+        raise ConfigError(f"{config_file}: the split {path} holds nothing held out.")
+    return held
 
 
 def train(
@@ -116,6 +161,7 @@ def train(
     resume: bool = False,
     threads: int = 2,
     cache: Path | None = None,
+    lesions: Path | None = None,
     on_progress: Callable[[TrainingProgress], None] | None = None,
     say: Callable[[str], None] = lambda _: None,
 ) -> ModelPack | None:
@@ -131,6 +177,9 @@ def train(
         Go on from the folder's checkpoint.
     cache
         Where the squares are kept between runs; in the run folder if left out.
+    lesions
+        Photographs whose lesions are outlined: a CSV file (docs/training.md). Its test photographs are kept out of
+        training whether or not the config learns lesions.
 
     Raises
     ------
@@ -142,14 +191,14 @@ def train(
     config = TrainingConfig.read(config_file)
     gradability = read_gradability(config, config_file)
     team = Team.gather()
-    kept = cache or folder / "squares"
+    kept, before = cache or folder / "squares", read_held_out(config, config_file)
     if team.first:
         open_run_folder(config_file, folder, resume=resume)
-        material = prepare(config, table, kept, say)
+        material = prepare(config, table, kept, say, lesions=lesions, held_before=before)
         write_split(material, folder)
     team.wait()
     if not team.first:  # the squares are there now
-        material = prepare(config, table, kept)
+        material = prepare(config, table, kept, lesions=lesions, held_before=before)
     trainer = fit(config, material, folder, resume=resume, threads=threads, on_progress=on_progress, team=team)
     team.part()
     if not team.first:
@@ -197,17 +246,19 @@ def fit(
     on_progress: Callable[[TrainingProgress], None] | None = None, team: Team | None = None,
 ) -> Trainer:  # fmt: skip
     """Train the network on its photographs; checkpoints and metrics.jsonl go to the run folder."""
+    keep_freed_memory()
     torch.set_num_threads(threads)
     cv2.setNumThreads(1)
     torch.manual_seed(config.seed)
-    network = build(config.backbone, config.weights, 1 if config.head == "regression" else 5, config.dropout)
+    outputs = 1 if config.head == "regression" else 5
+    network = build(config.backbone, config.weights, outputs, config.dropout, lesions=config.lesions > 0)
     if Path(config.weights).is_dir():
         load_pack(network, ModelPack.load(config.weights))
         chosen = np.random.default_rng(config.seed).permutation(material.train)[:SETTLED_ON]
         spec = InputSpec(config.size_at(0))
         settle(network, np.stack([plain(np.ascontiguousarray(material.squares[int(i)]), spec) for i in chosen]))
     trainer = Trainer(config, network, InputSpec(config.size_px), folder, on_progress, team)
-    trainer.fit(material.squares, material.rows, material.train, material.held, resume=resume)
+    trainer.fit(material.squares, material.rows, material.train, material.held, material.outlines, resume=resume)
     return trainer
 
 
@@ -292,7 +343,7 @@ def finish(
     write_pack(draft, model, card)
     rows: list[dict[str, Any]] = []
     grader = Grader.from_pack(draft, threads=threads, allow_test=True)
-    tests = [one for one in material.rows if one.split == "test"]
+    tests = [one for one in material.rows if one.split == "test" and one.outlines is None]
     # A squeezed picture is none that a clinic sends: serving would rightly find no round retina in it.
     as_taken = [one for one in held if one.dataset not in STRETCHED]
     for name, photographs in (("test", tests), ("held-out", as_taken)):
