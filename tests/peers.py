@@ -42,6 +42,14 @@ def dcmtk(tool: str) -> str:
     return path
 
 
+def dciodvfy() -> str:
+    """Give the path of the program of dicom3tools that holds a DICOM object against the standard."""
+    path = shutil.which("dciodvfy")
+    if path is None:
+        missing("dicom3tools (dciodvfy)")
+    return path
+
+
 def orthanc() -> str:
     """Give the path of Orthanc, a DICOM archive."""
     path = shutil.which("Orthanc")

@@ -24,6 +24,7 @@ from retineye.exchange.codes import (
     Code,
 )
 from retineye.exchange.told import ADVICE_OF_USE, METHOD, Dme, EyeTold, Shot, Standing, Told
+from retineye.exchange.uids import uid_of
 from retineye.grading.result import REASONS, Eye, Grade, Reason
 
 Resource = dict[str, Any]
@@ -376,11 +377,6 @@ def _provenance(told: Told, who: str, targets: list[Resource], agent: Resource, 
             }
         ],
     }
-
-
-def uid_of(exam_id: str, what: str) -> str:
-    """Give a DICOM UID that belongs to the exam: always the same (PS3.5, B.2: 2.25 and a UUID as a number)."""
-    return f"2.25.{uuid5(UUID(exam_id), what).int}"
 
 
 def _reasons(told: Told, eye: Eye) -> Iterator[str]:

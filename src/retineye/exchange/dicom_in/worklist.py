@@ -7,7 +7,9 @@ from fnmatch import fnmatchcase
 
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
-from pydicom.uid import UID, generate_uid
+from pydicom.uid import UID
+
+from retineye.exchange.uids import uid_of
 
 MODALITY = "OP"
 
@@ -38,8 +40,8 @@ def person_name(name: str) -> str:
 
 
 def study_uid(exam_id: str) -> UID:
-    """Give the study's UID of an exam: always the same."""
-    return generate_uid(entropy_srcs=["retineye-study", exam_id])
+    """Give the study's UID of an exam: that under which results leave too, so that an archive holds one study."""
+    return UID(uid_of(exam_id, "study"))
 
 
 def days_asked(query: Dataset) -> tuple[date | None, date | None] | None:

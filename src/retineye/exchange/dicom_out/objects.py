@@ -8,52 +8,30 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from io import BytesIO
-from typing import Any, Final
+from typing import Final
 
-import highdicom as hd
 import numpy as np
 import pydicom
-from highdicom.sr import CodedConcept
 from PIL import Image
 from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
 from pydicom.encaps import encapsulate
 from pydicom.sequence import Sequence as Items
 from pydicom.uid import UID
 
-from retineye.exchange.codes import (
-    DME_QUESTION,
-    IMAGE_QUALITY,
-    LATERALITY,
-    LOINC,
-    RETINA_REGION,
-    SCREENING,
-    SEVERITY_ANSWER,
-    SEVERITY_FINDING,
-    SEVERITY_QUESTION,
-    SIDE,
-    SNOMED,
-    Code,
-)
-from retineye.exchange.dicom_in.worklist import person_name
-from retineye.exchange.fhir import uid_of
-from retineye.exchange.told import ADVICE_OF_USE, Dme, EyeTold, Shot, Told
+from retineye.exchange.codes import LATERALITY, RETINA_REGION
+from retineye.exchange.dicom_out.belonging import Belonging, belonging_of
+from retineye.exchange.dicom_out.report import MANUFACTURER, structured_report
+from retineye.exchange.dicom_out.texts import long_string, name, short_string
+from retineye.exchange.told import ADVICE_OF_USE, Shot, Told
+from retineye.exchange.uids import uid_of
+from retineye.grading.dicom import MIME
 from retineye.grading.result import Eye
-
-MANUFACTURER: Final = "RetinEye"
-OWN_SCHEME: Final = "99RETINEYE"
-"""For what no public code says without claiming more."""
 
 _ENCAPSULATED_PDF: Final = "1.2.840.10008.5.1.4.1.1.104.1"
 _SECONDARY_CAPTURE: Final = "1.2.840.10008.5.1.4.1.1.7"
 _EXPLICIT: Final = "1.2.840.10008.1.2.1"
 _JPEG_BASELINE: Final = "1.2.840.10008.1.2.4.50"
-_SCHEMES: Final[Mapping[str, str]] = {LOINC: "LN", SNOMED: "SCT"}
 _SEX: Final[Mapping[str, str]] = {"female": "F", "male": "M", "other": "O"}
-_DME: Final[Mapping[Dme, str]] = {
-    Dme.SUSPECTED: "Suspected",
-    Dme.NO_SIGN: "No sign seen",
-    Dme.CANNOT_JUDGE: "Can not judge",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,21 +54,23 @@ def objects(told: Told, files: Mapping[str, Files]) -> list[FileDataset]:
         By the id of the photograph.
     """
     shots = [shot for shot in told.shots if shot.id in files]
-    sources = {shot.id: source(told, shot, files[shot.id]) for shot in shots}
-    made = [sources[shot.id] for shot in shots if shot.mime != "application/dicom"]
-    made += [capture(told, shot, files[shot.id], sources[shot.id]) for shot in shots if files[shot.id].heatmap]
+    came = {shot.id: pydicom.dcmread(BytesIO(files[shot.id].original)) for shot in shots if shot.mime == MIME}
+    of = belonging_of(told, came.values())
+    own = {shot.id: photograph(told, shot, files[shot.id], of) for shot in shots if shot.id not in came}
+    sources = {shot.id: came.get(shot.id) or own[shot.id] for shot in shots}
+    made = list(own.values())
+    made += [capture(told, shot, files[shot.id], sources[shot.id], of) for shot in shots if files[shot.id].heatmap]
     if told.pdf:
-        made.append(encapsulated_pdf(told, list(sources.values())))
+        made.append(encapsulated_pdf(told, list(sources.values()), of))
     if sources and told.eyes:
-        made.append(structured_report(told, {shot.id: sources[shot.id] for shot in shots}))
+        like = _plain(told, _SECONDARY_CAPTURE, uid_of(told.exam_id, "like"), _EXPLICIT, of)
+        made.append(structured_report(told, sources, like))
     return made
 
 
-def source(told: Told, shot: Shot, files: Files) -> FileDataset:
-    """Give a photograph as DICOM: the file that came, or its display copy as a Secondary Capture."""
-    if shot.mime == "application/dicom":
-        return pydicom.dcmread(BytesIO(files.original))
-    made = _plain(told, _SECONDARY_CAPTURE, uid_of(told.exam_id, f"photograph-{shot.id}"), _JPEG_BASELINE)
+def photograph(told: Told, shot: Shot, files: Files, belonging: Belonging) -> FileDataset:
+    """Give the display copy of a photograph that did not come by DICOM as a Secondary Capture."""
+    made = _plain(told, _SECONDARY_CAPTURE, uid_of(told.exam_id, f"photograph-{shot.id}"), _JPEG_BASELINE, belonging)
     with Image.open(BytesIO(files.display)) as image:
         width_px, height_px = image.size
     _series(made, told, f"series-{shot.eye.value}", "OP", 1 if shot.eye is Eye.RIGHT else 2)
@@ -110,14 +90,14 @@ def source(told: Told, shot: Shot, files: Files) -> FileDataset:
     return made
 
 
-def capture(told: Told, shot: Shot, files: Files, of: Dataset) -> FileDataset:
+def capture(told: Told, shot: Shot, files: Files, of: Dataset, belonging: Belonging) -> FileDataset:
     """Give the attention map over the photograph as a Secondary Capture that names its source."""
     photo = Image.open(BytesIO(files.display)).convert("RGBA")
     overlay = Image.open(BytesIO(files.heatmap)).convert("RGBA").resize(photo.size)
     overlay.putalpha(overlay.getchannel("A").point(lambda value: value // 2))
     pixels = np.asarray(Image.alpha_composite(photo, overlay).convert("RGB"))
-    made = _plain(told, _SECONDARY_CAPTURE, uid_of(told.exam_id, f"attention-{shot.id}-{told.pack_sha256}"), _EXPLICIT)
-    made.StudyInstanceUID = of.StudyInstanceUID
+    uid = uid_of(told.exam_id, f"attention-{shot.id}-{told.pack_sha256}")
+    made = _plain(told, _SECONDARY_CAPTURE, uid, _EXPLICIT, belonging)
     _series(made, told, f"attention-{shot.eye.value}", "OT", 3 if shot.eye is Eye.RIGHT else 4)
     made.SeriesDescription = "Attention map, not a lesion outline"
     made.ConversionType = "WSD"
@@ -135,11 +115,9 @@ def capture(told: Told, shot: Shot, files: Files, of: Dataset) -> FileDataset:
     return made
 
 
-def encapsulated_pdf(told: Told, sources: Sequence[Dataset]) -> FileDataset:
+def encapsulated_pdf(told: Told, sources: Sequence[Dataset], belonging: Belonging) -> FileDataset:
     """Give the report for the clinician as an Encapsulated PDF."""
-    made = _plain(told, _ENCAPSULATED_PDF, uid_of(told.exam_id, f"pdf-{told.revision}"), _EXPLICIT)
-    if sources:
-        made.StudyInstanceUID = sources[0].StudyInstanceUID
+    made = _plain(told, _ENCAPSULATED_PDF, uid_of(told.exam_id, f"pdf-{told.revision}"), _EXPLICIT, belonging)
     _series(made, told, "reports", "DOC", 5)
     made.ConversionType = "WSD"
     made.BurnedInAnnotation = "YES"
@@ -154,78 +132,6 @@ def encapsulated_pdf(told: Told, sources: Sequence[Dataset]) -> FileDataset:
     return made
 
 
-def structured_report(told: Told, sources: Mapping[str, Dataset]) -> FileDataset:
-    """Give what holds of each eye as a structured report by template TID 1500, with its photographs as evidence."""
-    if told.signer:
-        person = hd.sr.PersonObserverIdentifyingAttributes(name=person_name(told.signer))
-        observer = hd.sr.ObserverContext(
-            observer_type=_concept("121006", "DCM", "Person"), observer_identifying_attributes=person
-        )
-        context = hd.sr.ObservationContext(observer_person_context=observer)
-    else:
-        program = hd.sr.DeviceObserverIdentifyingAttributes(
-            uid=uid_of(told.exam_id, f"device-{told.pack_sha256}"), name="RetinEye", model_name=told.pack_id or None
-        )
-        observer = hd.sr.ObserverContext(
-            observer_type=_concept("121007", "DCM", "Device"), observer_identifying_attributes=program
-        )
-        context = hd.sr.ObservationContext(observer_device_context=observer)
-    groups = [_group(told, eye, sources) for eye in told.eyes if eye.photographed]
-    content = hd.sr.MeasurementReport(
-        observation_context=context,
-        procedure_reported=_coded(SCREENING),
-        imaging_measurements=groups,
-        title=_concept("126000", "DCM", "Imaging Measurement Report"),
-    )
-    evidence = list(sources.values())
-    verified: dict[str, Any] = {
-        "verifying_observer_name": person_name(told.signer),
-        "verifying_organization": told.clinic,
-    }
-    report: FileDataset = hd.sr.ComprehensiveSR(  # type: ignore[assignment]  # it is one, though typed as less
-        evidence=evidence,
-        content=content[0],
-        series_instance_uid=uid_of(told.exam_id, "series-sr"),
-        series_number=6,
-        sop_instance_uid=uid_of(told.exam_id, f"sr-{told.revision}"),
-        instance_number=1,
-        manufacturer=MANUFACTURER,
-        manufacturer_model_name="RetinEye",
-        software_versions=told.version,
-        is_complete=bool(told.signer),
-        is_final=bool(told.signer),
-        is_verified=bool(told.signer),
-        institution_name=told.clinic,
-        **(verified if told.signer else {}),
-    )
-    return report
-
-
-def _group(told: Told, eye: EyeTold, sources: Mapping[str, Dataset]) -> hd.sr.MeasurementsAndQualitativeEvaluations:
-    evaluations = [
-        hd.sr.QualitativeEvaluation(
-            _coded(IMAGE_QUALITY), _own("GRADABLE", "Gradable") if eye.readable else _own("UNGRADABLE", "Not gradable")
-        ),
-        hd.sr.QualitativeEvaluation(_coded(DME_QUESTION[eye.eye]), _own(f"DME_{eye.dme.name}", _DME[eye.dme])),
-    ]
-    # An eye that can not be read has no severity at all.
-    if eye.grade is not None:
-        value = SEVERITY_FINDING.get(eye.grade, SEVERITY_ANSWER[eye.grade])
-        evaluations.insert(0, hd.sr.QualitativeEvaluation(_coded(SEVERITY_QUESTION[eye.eye]), _coded(value)))
-    pictures = [sources[shot.id] for shot in told.shots if shot.eye is eye.eye and shot.id in sources]
-    return hd.sr.MeasurementsAndQualitativeEvaluations(
-        tracking_identifier=hd.sr.TrackingIdentifier(
-            uid=uid_of(told.exam_id, f"eye-{eye.eye.value}"), identifier=f"{eye.eye.value} eye"
-        ),
-        algorithm_id=None
-        if told.signer
-        else hd.sr.AlgorithmIdentification(name="RetinEye", version=told.pack_id or told.version),
-        finding_sites=[hd.sr.FindingSite(_coded(RETINA_REGION), laterality=_coded(SIDE[eye.eye]))],
-        qualitative_evaluations=evaluations,
-        source_images=[hd.sr.SourceImageForMeasurementGroup(one.SOPClassUID, one.SOPInstanceUID) for one in pictures],
-    )
-
-
 def as_bytes(made: FileDataset) -> bytes:
     """Give an object as a DICOM file."""
     out = BytesIO()
@@ -233,7 +139,7 @@ def as_bytes(made: FileDataset) -> bytes:
     return out.getvalue()
 
 
-def _plain(told: Told, sop_class: str, uid: str, syntax: str) -> FileDataset:
+def _plain(told: Told, sop_class: str, uid: str, syntax: str, belonging: Belonging) -> FileDataset:
     meta = FileMetaDataset()
     meta.MediaStorageSOPClassUID, meta.MediaStorageSOPInstanceUID = UID(sop_class), UID(uid)
     meta.TransferSyntaxUID = UID(syntax)
@@ -241,14 +147,17 @@ def _plain(told: Told, sop_class: str, uid: str, syntax: str) -> FileDataset:
     made.SpecificCharacterSet = "ISO_IR 192"
     made.SOPClassUID, made.SOPInstanceUID = meta.MediaStorageSOPClassUID, meta.MediaStorageSOPInstanceUID
     who = told.patient
-    made.PatientName, made.PatientID = person_name(who.name), who.number
+    made.PatientName, made.PatientID = name(who.name), belonging.patient_id
+    if belonging.issuer:
+        made.IssuerOfPatientID = belonging.issuer
     made.PatientBirthDate = who.birth_date.strftime("%Y%m%d") if who.birth_date else ""
     made.PatientSex = _SEX.get(who.sex, "")
-    made.StudyInstanceUID = uid_of(told.exam_id, "study")
+    made.StudyInstanceUID = belonging.study_uid
     made.StudyDate = told.taken_on.strftime("%Y%m%d")
     made.StudyTime = told.taken_at.strftime("%H%M%S") if told.taken_at else ""
-    made.StudyID, made.AccessionNumber, made.ReferringPhysicianName = "1", told.order, ""
-    made.InstitutionName = told.clinic
+    made.StudyID, made.AccessionNumber, made.ReferringPhysicianName = "1", short_string(told.order), ""
+    made.update(belonging.study)
+    made.InstitutionName = long_string(told.clinic)
     made.Manufacturer, made.ManufacturerModelName, made.SoftwareVersions = MANUFACTURER, "RetinEye", told.version
     # The moment of the state that is told, so that the same state gives the same bytes.
     at = told.signed_at or told.made_at
@@ -260,8 +169,8 @@ def _plain(told: Told, sop_class: str, uid: str, syntax: str) -> FileDataset:
     return made
 
 
-def _series(made: Dataset, told: Told, name: str, modality: str, number: int) -> None:
-    made.SeriesInstanceUID = uid_of(told.exam_id, name)
+def _series(made: Dataset, told: Told, series: str, modality: str, number: int) -> None:
+    made.SeriesInstanceUID = uid_of(told.exam_id, series)
     made.Modality, made.SeriesNumber, made.InstanceNumber = modality, number, 1
 
 
@@ -281,18 +190,6 @@ def _code(value: str, scheme: str, meaning: str) -> Dataset:
     item = Dataset()
     item.CodeValue, item.CodingSchemeDesignator, item.CodeMeaning = value, scheme, meaning[:64]
     return item
-
-
-def _concept(value: str, scheme: str, meaning: str) -> CodedConcept:
-    return CodedConcept(value, scheme, meaning[:64])
-
-
-def _coded(code: Code) -> CodedConcept:
-    return _concept(code.code, _SCHEMES[code.system], code.display)
-
-
-def _own(value: str, meaning: str) -> CodedConcept:
-    return _concept(value, OWN_SCHEME, meaning)
 
 
 def _day(at: datetime) -> str:
