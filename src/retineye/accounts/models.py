@@ -68,6 +68,7 @@ class User(AbstractBaseUser):
     full_name = models.CharField(max_length=200)
     is_active = models.BooleanField(default=True)
     machine = models.BooleanField(default=False, help_text="A program of the clinic's: it works by tokens alone.")
+    language = models.CharField(max_length=8, blank=True, help_text="Of the pages; empty: the browser's.")
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
     objects: ClassVar[UserManager] = UserManager()
