@@ -1,4 +1,4 @@
-"""Rows as a table for other programs: CSV, Excel, JSON. Pure: values in, bytes out."""
+"""Rows as a table for other programs: CSV, Excel, JSON. Pure: values in, bytes out, in English for everybody."""
 
 import csv
 import json
@@ -7,6 +7,7 @@ from datetime import date, datetime
 from io import BytesIO, StringIO
 from typing import Any, Final
 
+from django.utils import translation
 from openpyxl import Workbook
 from openpyxl.cell import WriteOnlyCell
 from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
@@ -21,6 +22,7 @@ MIME: Final = {
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 
 
+@translation.override("en")
 def table(form: str, columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> bytes:
     """Write rows in one of the forms of `MIME`."""
     return {"csv": _csv, "xlsx": _xlsx, "json": _json}[form](columns, rows)

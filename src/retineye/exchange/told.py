@@ -6,6 +6,7 @@ from enum import StrEnum
 from importlib.metadata import version
 
 from django.core.files.storage import default_storage
+from django.utils import translation
 
 from retineye.clinic.eye import EyeResult, EyeStatus
 from retineye.clinic.matching import number_of, order_of
@@ -138,6 +139,7 @@ class Told:
         return self.human or self.machine
 
 
+@translation.override("en")
 def told_of(exam: Exam, *, now: datetime, pdf: bytes = b"") -> Told:
     """Read the rows of an exam into what is told of it.
 

@@ -14,6 +14,7 @@ from retineye.web.views import (
     facts,
     home,
     join,
+    language,
     line,
     patients,
     photographs,
@@ -34,6 +35,7 @@ from retineye.web.views import (
 urlpatterns = [
     path("", home.home, name="home"),
     path("about/", home.about, name="about"),
+    path("language/", language.choose_language, name="language"),
     path("offline/", line.offline, name="offline"),
     path("sw.js", line.service_worker, name="service_worker"),
     path("health/", home.health, name="health"),

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django import template
+from django.conf import settings
 from django.http import HttpRequest
 from django.templatetags.static import static
 from django.utils import timezone
@@ -11,13 +12,14 @@ from django.utils.dateformat import format as date_format
 from django.utils.formats import number_format
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
-from django.utils.translation import get_language_bidi, ngettext
+from django.utils.translation import get_language, get_language_bidi, ngettext
 from django.utils.translation import gettext as _
 
 from retineye.accounts.models import Role
 from retineye.accounts.policy import Person, Right, allowed, membership_of
 from retineye.clinic import checks
 from retineye.clinic.models import Patient
+from retineye.web.language import REVIEWED
 
 register = template.Library()
 
@@ -159,6 +161,17 @@ def place_of(user: Person) -> Place | None:
         may_assign=allowed(user, Right.SEND_PHOTOGRAPH),
         may_connect=allowed(user, Right.CONNECT),
     )
+
+
+@register.inclusion_tag("web/_languages.html", takes_context=True)
+def languages(context: template.Context) -> dict[str, object]:
+    """Show the languages that the pages speak, each by its own name."""
+    return {
+        "request": context["request"],
+        "csrf_token": context.get("csrf_token"),
+        "tongues": settings.LANGUAGES,
+        "reviewed": get_language() in REVIEWED,
+    }
 
 
 @register.simple_tag

@@ -5,6 +5,7 @@ from typing import Any, cast
 
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils import translation
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
@@ -115,7 +116,9 @@ def statistics_export(request: HttpRequest, which: str, form: str) -> HttpRespon
     if which not in TABLES or form not in FORMS:
         raise Http404
     columns, rows_of = TABLES[which]
-    rows = rows_of(statistics_of(user, *_days(request)))
+    # Other programs read it: the same words whatever the person's language.
+    with translation.override("en"):
+        rows = rows_of(statistics_of(user, *_days(request)))
     audit.record(
         audit.Action.EXPORTED,
         actor=user,

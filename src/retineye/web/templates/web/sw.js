@@ -8,6 +8,8 @@ const FILES = "retineye-files-1";
 const PAGES = "retineye-pages-";
 const WHO = "retineye-who";
 const EXAM = /\/exams\/[0-9a-f-]{36}\/$/;
+// Another language makes another script, so that the page of a cut line is fetched anew in it.
+const LANGUAGE = "{{ LANGUAGE_CODE }}";
 const OFFLINE = "{% url 'offline' %}";
 const STATIC = "{% get_static_prefix %}";
 const NEEDED = [
