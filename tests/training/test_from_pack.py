@@ -58,3 +58,12 @@ def test_a_backbone_that_does_not_fit_is_refused(tmp_path: Path) -> None:
     pack = packed(tmp_path / "pack")
     with pytest.raises(WeightsError, match="normalisation each"):
         load_pack(build("test_efficientnet", "none"), pack)
+
+
+def test_the_shipped_pack_can_be_gone_on_from() -> None:
+    from retineye.training.from_pack import load_pack
+    from retineye.training.network import build
+
+    pack = ModelPack.load()
+    network = build(str(pack.card.content["training"]["backbone"]), "none")
+    load_pack(network, pack)  # compares the two, and raises where they differ

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
     from retineye.grading.pack import ModelPack
 
+    Held = list[NDArray[np.float32]]
+
 SETTLED_ON: Final = 64
 """Photographs that the normalisations are unfolded on."""
 LARGEST_DIFFERENCE: Final = 1e-3
@@ -37,14 +39,15 @@ def load_pack(network: GradingNetwork, pack: "ModelPack") -> None:
     """
     graph = onnx.load_model_from_string(pack.model).graph
     held = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
-    nodes = [[held[name] for name in node.input if name in held] for node in graph.node if node.op_type == "Conv"]
+    nodes: list[Held] = [
+        [held[name] for name in node.input if name in held] for node in graph.node if node.op_type == "Conv"
+    ]
     pairs = list(_pairs(network))
-    # A view's own filters come before the backbone's.
-    nodes = nodes[len(nodes) - len(pairs) :]
-    if [tuple(node[0].shape) for node in nodes] != [tuple(conv.weight.shape) for conv, _ in pairs]:
+    own = _run_of(nodes, [tuple(conv.weight.shape) for conv, _ in pairs])
+    if own is None:
         raise WeightsError(f"The pack {pack.card.id} holds another network than the config's backbone.")
     with torch.no_grad():
-        for (conv, norm), node in zip(pairs, nodes, strict=True):
+        for (conv, norm), node in zip(pairs, own, strict=True):
             conv.weight.copy_(torch.from_numpy(node[0].copy()))
             norm.reset_running_stats()
             norm.weight.fill_(float((1 + norm.eps) ** 0.5))
@@ -56,6 +59,15 @@ def load_pack(network: GradingNetwork, pack: "ModelPack") -> None:
                     layer.weight.copy_(torch.from_numpy(weight.copy()))
                     layer.bias.copy_(torch.from_numpy(bias.copy()))
     _compare(network, pack)
+
+
+def _run_of(nodes: "list[Held]", shapes: list[tuple[int, ...]]) -> "list[Held] | None":
+    """Find the backbone's convolutions in a row; a view's own filters, and networks of other outputs, lie around."""
+    own = [tuple(node[0].shape) for node in nodes]
+    for start in range(len(own) - len(shapes) + 1):
+        if own[start : start + len(shapes)] == shapes:
+            return nodes[start : start + len(shapes)]
+    return None
 
 
 def settle(network: GradingNetwork, pictures: "NDArray[np.float32]") -> None:
