@@ -270,6 +270,22 @@ def listen_dicom(
     run(host, port)
 
 
+@app.command()
+def watch_inbox(
+    folders: Annotated[
+        list[Path] | None, typer.Argument(metavar="FOLDER...", help="Inboxes; those of RETINEYE_INBOXES if left out.")
+    ] = None,
+    names: Annotated[
+        list[str] | None, typer.Option("--try", metavar="NAME", help="Say how a name is read; several times.")
+    ] = None,
+    try_all: Annotated[bool, typer.Option("--try-all", help="Say how each name in the inbox is read.")] = False,
+    once: Annotated[bool, typer.Option("--once", help="Take what is there, and end.")] = False,
+) -> None:
+    """Take photographs and zip files from folders that cameras write into, until SIGTERM; exit 2 on wrong rules."""
+    options = [*(f"--try={name}" for name in names or ()), *["--try-all"] * try_all, *["--once"] * once]
+    _manage("watch_inbox", *options, *(str(folder) for folder in folders or ()))
+
+
 @app.command(add_help_option=False, context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
 def manage(context: typer.Context) -> None:
     """Run one of Django's management commands, such as `retineye manage check`."""

@@ -34,7 +34,7 @@ class House:
     def manage(self, *arguments: str, script: str = "") -> str:
         """Run a management command, or a script inside the service, and give what it prints."""
         command = ["manage", *arguments] if not script else ["manage", "shell", "--no-imports", "-c", script]
-        done = subprocess.run(self._command(*command), env=self._env(), capture_output=True, text=True, check=False)
+        done = subprocess.run(self._command(*command), env=self.environ(), capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
         return done.stdout
 
@@ -42,7 +42,7 @@ class House:
         """Start the listener and wait until it listens."""
         log = (self.folder / "listener.log").open("ab")
         self._process = subprocess.Popen(
-            self._command("listen-dicom", "--port", str(self.port), *options), env=self._env(), stdout=log, stderr=log
+            self._command("listen-dicom", "--port", str(self.port), *options), env=self.environ(), stdout=log, stderr=log
         )
         log.close()
         until = time.monotonic() + 120
@@ -86,7 +86,8 @@ class House:
     def _command(self, *arguments: str) -> Sequence[str]:
         return [sys.executable, "-m", "retineye.cli", *arguments]
 
-    def _env(self) -> dict[str, str]:
+    def environ(self) -> dict[str, str]:
+        """Give the environment of its processes."""
         kept = {name: value for name, value in os.environ.items() if not name.startswith("RETINEYE_")}
         kept.pop("DATABASE_URL", None)
         kept.pop("DJANGO_SETTINGS_MODULE", None)

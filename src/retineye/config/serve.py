@@ -33,6 +33,8 @@ LOCAL_HOSTS = ("127.0.0.1", "localhost", "::1")
 class KeptWorker:
     """A worker process that is started again when it ends by itself."""
 
+    command: str = "work"
+    """Or another of our commands that ends with its parent."""
     pause_s: float = 1.0
     """Between the end of a worker and its successor."""
     no_pack_pause_s: float = 15.0
@@ -70,15 +72,14 @@ class KeptWorker:
             status = self._process.wait()
             if self._stopping.is_set():
                 return
-            log.warning("worker_ended", status=status)
+            log.warning("worker_ended", command=self.command, status=status)
             if self._stopping.wait(self.no_pack_pause_s if status == NO_PACK_STATUS else self.pause_s):
                 return
             self._process = self._spawn()
 
-    @staticmethod
-    def _spawn() -> subprocess.Popen[bytes]:
+    def _spawn(self) -> subprocess.Popen[bytes]:
         return subprocess.Popen(  # noqa: S603  our own program
-            [sys.executable, "-m", "django", "work", "--parent", str(os.getpid())], stdin=subprocess.DEVNULL
+            [sys.executable, "-m", "django", self.command, "--parent", str(os.getpid())], stdin=subprocess.DEVNULL
         )
 
 
@@ -102,9 +103,12 @@ def serve(host: str, port: int, *, worker: bool, lan: bool = False) -> None:
         _greet(f"http://{f'[{host}]' if ':' in host else host}:{port}", host)
     # The server's processes open connections of their own.
     connections.close_all()
-    kept = KeptWorker()
-    if worker:
-        kept.start()
+    # An inbox whose rules can not be used is looked at again only now and then.
+    kept = [KeptWorker()] if worker else []
+    if settings.RETINEYE_INBOXES:
+        kept.append(KeptWorker("watch_inbox", pause_s=15.0))
+    for one in kept:
+        one.start()
     try:
         server = Server(
             "retineye.config.asgi:application",
@@ -119,7 +123,8 @@ def serve(host: str, port: int, *, worker: bool, lan: bool = False) -> None:
         )
         server.serve()
     finally:
-        kept.stop()
+        for one in kept:
+            one.stop()
         if door:
             door.close()
 

@@ -6,8 +6,6 @@ process that it keeps beside it.
 
 import signal
 import ssl
-import subprocess
-import sys
 import threading
 import uuid
 from collections.abc import Callable, Iterator
@@ -31,6 +29,7 @@ from retineye.clinic.senders import sender_called, titles
 from retineye.exchange.dicom_in.answers import Answer
 from retineye.exchange.dicom_in.waiting import waiting_exams
 from retineye.exchange.dicom_in.worklist import answers, days_asked
+from retineye.exchange.filing import Filing
 from retineye.grading.dicom import GRADED_CLASSES, SHOWN_CLASSES, TRANSFER_SYNTAXES
 from retineye.grading.errors import DecodeError, NotAPhotographError, TooLargeError
 
@@ -157,35 +156,6 @@ def entity(listening: Listening) -> AE:
 def admit(ae: AE) -> None:
     """Read anew which titles may call. An empty list would let everybody in, so a title that nobody has stands in."""
     ae.require_calling_aet = titles() or [uuid.uuid4().hex[:16]]
-
-
-@dataclass
-class Filing:
-    """The process that files what came; started again when it ends by itself."""
-
-    pause_s: float = 1.0
-    _process: subprocess.Popen[bytes] | None = None
-
-    def start(self, parent: int) -> None:
-        """Start it."""
-        self._process = subprocess.Popen(  # noqa: S603  our own program
-            [sys.executable, "-m", "django", "file_arrivals", "--parent", str(parent)], stdin=subprocess.DEVNULL
-        )
-
-    def keep(self, parent: int) -> None:
-        """Start it again if it has ended."""
-        if self._process is not None and self._process.poll() is not None:
-            log.warning("filing_ended", status=self._process.returncode)
-            self.start(parent)
-
-    def stop(self) -> None:
-        """Let it finish the file in hand, and end it."""
-        if self._process is not None and self._process.poll() is None:
-            self._process.terminate()
-            try:
-                self._process.wait(30)
-            except subprocess.TimeoutExpired:
-                self._process.kill()
 
 
 def listen(listening: Listening, *, parent: int, say: Callable[[str], None], stopping: threading.Event) -> None:

@@ -1,1 +1,1 @@
-"""A folder that cameras and vendors' programs put files into: each file is taken in once, or laid aside with a reason."""
+"""A folder that cameras put files into: each one is taken in once, or laid aside with the reason."""

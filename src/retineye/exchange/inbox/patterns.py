@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, time
+from itertools import pairwise
 from pathlib import PurePosixPath
 from typing import Final
 
@@ -37,7 +38,14 @@ DATES: Final = ("YYYYMMDD", "YYYY-MM-DD")
 
 _OPEN: Final = frozenset({"patient", "order", "name", "any"})
 _TIME: Final = r"[0-2]\d[-.]?[0-5]\d(?:[-.]?[0-5]\d)?"
-_WORDS_OF_FIELDS: Final = {"macula": "macula", "mac": "macula", "m": "macula", "disc": "disc", "disk": "disc", "d": "disc"}
+_WORDS_OF_FIELDS: Final = {
+    "macula": "macula",
+    "mac": "macula",
+    "m": "macula",
+    "disc": "disc",
+    "disk": "disc",
+    "d": "disc",
+}
 _PART: Final = re.compile(r"\{([a-z]*)\}")
 _DATE_PART: Final = {"YYYY": r"(?:19|20)\d\d", "MM": r"\d\d", "DD": r"\d\d"}
 
@@ -177,8 +185,10 @@ def _check(parts: Sequence[tuple[str, bool]]) -> None:
     if not {"patient", "order"} & set(names):
         raise PatternError("It needs {patient} or {order}: else nobody knows whose photograph it is.")
     if sum(name in _OPEN for name in names) > MAX_OPEN:
-        raise PatternError(f"At most {MAX_OPEN} parts may stand for any text: {{patient}}, {{order}}, {{name}}, {{any}}.")
-    for (one, named), (other, next_named) in zip(parts, parts[1:], strict=False):
+        raise PatternError(
+            f"At most {MAX_OPEN} parts may stand for any text: {{patient}}, {{order}}, {{name}}, {{any}}."
+        )
+    for (one, named), (other, next_named) in pairwise(parts):
         if named and next_named and (one in _OPEN or other in _OPEN):
             raise PatternError(f"Nothing parts {{{one}}} from {{{other}}}: put a letter such as _ between them.")
     for piece, named in parts:

@@ -37,7 +37,7 @@ def arrival(request: HttpRequest, pk: UUID) -> HttpResponse:
     user = cast(User, request.user)
     require(user, Right.SEND_PHOTOGRAPH)
     found = get_object_or_404(arrivals.tray_for(user), pk=pk)
-    text = request.GET.get("q", found.patient_name)
+    text = request.GET.get("q", found.patient_name or found.patient_id)
     audit.record(
         audit.Action.PHOTOGRAPH_VIEWED,
         actor=user,
