@@ -19,6 +19,8 @@ GRADABILITY: dict[str, Any] = json.loads(Path(__file__).with_name("gradability.j
 # Per class: weight of what is darker and of what is brighter than most of the retina.
 _CLASS_WEIGHTS = [[-2.0, -1.0], [-0.5, -0.2], [0.5, 0.3], [1.0, 0.6], [1.6, 0.8]]
 _CLASS_BIAS = [1.1, 0.4, 0.2, -0.4, -0.9]
+# Dark places look like haemorrhages, bright ones like hard exudates.
+_LESION_WEIGHTS = np.array([[0, 0], [12, 0], [0, 12], [0, 0]], np.float32)[:, :, None, None]
 
 
 def tiny_model(*, size_px: int = SIZE_PX, classes: int = 5, features: str = "features", finite: bool = True) -> bytes:
@@ -40,12 +42,15 @@ def tiny_model(*, size_px: int = SIZE_PX, classes: int = 5, features: str = "fea
             helper.make_node("Flatten", ["mean"], ["flat"]),
             helper.make_node("Gemm", ["flat", "head", "bias"], ["logits"], transB=1),
             helper.make_node("Gemm", ["flat", "macula_head", "macula_bias"], ["macula"], transB=1),
+            helper.make_node("Conv", [features, "lesion_weights", "lesion_offset"], ["lesion_logits"]),
+            helper.make_node("Sigmoid", ["lesion_logits"], ["lesions"]),
         ],
         "tiny",
         [helper.make_tensor_value_info("picture", TensorProto.FLOAT, [1, 3, size_px, size_px])],
         [
             helper.make_tensor_value_info("logits", TensorProto.FLOAT, [1, classes]),
             helper.make_tensor_value_info("macula", TensorProto.FLOAT, [1, 3]),
+            helper.make_tensor_value_info("lesions", TensorProto.FLOAT, [1, 4, size_px // 8, size_px // 8]),
             helper.make_tensor_value_info(features, TensorProto.FLOAT, [1, 2, size_px // 8, size_px // 8]),
         ],
         [
@@ -55,6 +60,8 @@ def tiny_model(*, size_px: int = SIZE_PX, classes: int = 5, features: str = "fea
             numpy_helper.from_array(bias, "bias"),
             numpy_helper.from_array(np.array([[-1.0, -2.0], [0.0, 0.5], [0.5, 2.0]], np.float32) * 6, "macula_head"),
             numpy_helper.from_array(np.array([1.0, 0.0, -1.0], np.float32), "macula_bias"),
+            numpy_helper.from_array(_LESION_WEIGHTS, "lesion_weights"),
+            numpy_helper.from_array(np.array([-6, -3, -3, -6], np.float32), "lesion_offset"),
         ],
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
@@ -93,6 +100,7 @@ def tiny_card(**changes: Any) -> dict[str, Any]:
             "feature_channels": 2,
             "class_weights": [[weight * 6 for weight in row] for row in _CLASS_WEIGHTS],
             "macula": "macula",
+            "lesions": "lesions",
         },
         "classes": ["No DR", "Mild NPDR", "Moderate NPDR", "Severe NPDR", "Proliferative DR"],
         "calibration": {
@@ -110,6 +118,7 @@ def tiny_card(**changes: Any) -> dict[str, Any]:
             "vision_threatening": {"threshold": 0.4, "band": [0.38, 0.42], **operating_point},
         },
         "macula": {"scale": [1.0] * 3, "bias": [0.0] * 3, "threshold": 0.4, "band": [0.32, 0.4], "n": 0},
+        "lesions": {"codes": ["MA", "HE", "EX", "SE"], "thresholds": [0.5] * 4},
         "gradability": GRADABILITY,
         "training": {"data_sets": [], "split": "none", "seed": 0, "config_sha256": ""},
         "evaluation": [],

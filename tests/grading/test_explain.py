@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from retineye.grading import Grade, Heatmap, Retina, explain, render_heatmap
+from retineye.grading.explain import LESION_CODES, find_lesions, highest_inside
 
 WEIGHTS = np.array([[0, 0], [1, 0], [2, 0], [3, 0], [4, 1]], np.float32)
 RETINA = Retina(x_px=300, y_px=200, radius_px=180, visible=1.0)
@@ -94,3 +95,45 @@ def test_more_attention_is_more_opaque_and_lighter() -> None:
     shown = row[row[:, 3] > 0][:, :3].astype(np.uint8)
     lightness = cv2.cvtColor(shown[None], cv2.COLOR_RGB2LAB)[0, :, 0].astype(int)
     assert (np.diff(lightness) >= -1).all()
+
+
+def maps_with(code: str, *cells: tuple[int, int], value: float = 0.9, side: int = 40) -> "np.ndarray":  # type: ignore[type-arg]
+    maps = np.full((4, side, side), 0.1, np.float32)
+    for row, column in cells:
+        maps[LESION_CODES.index(code), row, column] = value
+    return maps
+
+
+@pytest.mark.parametrize("code", LESION_CODES)
+def test_a_lesion_is_outlined_where_it_lies_and_as_what_it_is(code: str) -> None:
+    (lesion,) = find_lesions(maps_with(code, (12, 25)), [0.5] * 4, RETINA, 640, 400)
+    assert (lesion.code, lesion.score) == (code, pytest.approx(0.9, abs=1e-4))
+    x, y = np.array(lesion.outline).T * np.array([[640], [400]])
+    cell_px = 360 / 40
+    assert (x.min() + x.max()) / 2 == pytest.approx(300 - 180 + 25.5 * cell_px, abs=1.5)
+    assert (y.min() + y.max()) / 2 == pytest.approx(200 - 180 + 12.5 * cell_px, abs=1.5)
+    assert 0.6 * cell_px < x.max() - x.min() < 1.6 * cell_px
+
+
+def test_neighbours_are_one_lesion_and_the_surest_come_first() -> None:
+    maps = maps_with("HE", (10, 10), (10, 11), (11, 11), value=0.6)
+    maps[1, 25, 30] = 0.95
+    found = find_lesions(maps, [0.5] * 4, RETINA, 640, 400)
+    assert [lesion.score for lesion in found] == pytest.approx([0.95, 0.6], abs=1e-4)
+
+
+def test_nothing_is_outlined_below_its_threshold_or_beyond_the_retina() -> None:
+    assert find_lesions(maps_with("EX", (20, 20), value=0.49), [0.5] * 4, RETINA, 640, 400) == ()
+    assert find_lesions(maps_with("EX", (0, 0), (39, 39)), [0.5] * 4, RETINA, 640, 400) == ()
+
+
+def test_what_is_outlined_is_what_the_highest_value_inside_says() -> None:
+    rng = np.random.default_rng(5)
+    for _ in range(20):
+        maps = rng.random((4, 28, 28)).astype(np.float32) ** 8
+        thresholds = [0.9, 0.95, 0.99, 0.999]
+        found = {lesion.code for lesion in find_lesions(maps, thresholds, RETINA, 640, 400)}
+        peaks = highest_inside(maps)
+        assert found == {
+            code for code, peak, least in zip(LESION_CODES, peaks, thresholds, strict=True) if peak >= least
+        }

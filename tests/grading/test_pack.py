@@ -118,6 +118,8 @@ BAD_CARDS = {
     "threshold beyond its band": with_part("operating_points", referable={"threshold": 0.5, "band": [0.6, 0.7]}),
     "threshold of two": with_part("operating_points", referable={"threshold": 2, "band": [0.6, 3]}),
     "no gradability": {key: value for key, value in tiny_card().items() if key != "gradability"},
+    "a lesion shown at nothing": with_part("lesions", thresholds=[0.5, 0.0, 0.5, 0.5]),
+    "three thresholds of lesions": with_part("lesions", thresholds=[0.5] * 3),
     "a measure unknown here": with_part(
         "gradability",
         fitness={"measures": ["beauty"], "centre": [0], "spread": [1], "weights": [1], "intercept": 0},

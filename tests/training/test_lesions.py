@@ -9,8 +9,10 @@ import cv2
 import numpy as np
 import pytest
 
+from retineye.grading.network import RawOutputs
 from retineye.grading.preprocess import InputSpec
 from retineye.training.augment import vary_with
+from retineye.training.lesion_marks import fit, measure
 from retineye.training.lesions import (
     LESIONS,
     STRIDE,
@@ -20,7 +22,7 @@ from retineye.training.lesions import (
     read_lesions,
     to_cells,
 )
-from retineye.training.photographs import PhotographsError
+from retineye.training.photographs import Photograph, PhotographsError
 from tests import photos
 from tests.training.test_run import TINY, config_file
 
@@ -125,10 +127,72 @@ def test_a_network_with_lesion_maps_grades_as_the_same_network_without(backbone:
     picture = torch.randn(1, 3, 96, 96)
     with torch.inference_mode():
         logits, _, macula = network(picture)
-        taught, taught_macula, maps = network.taught(picture)
+        taught, _, taught_macula, maps = network.everything(picture)
     assert maps.shape == (1, 4, 12, 12)
     assert torch.allclose(logits, taught, atol=1e-5)
     assert torch.allclose(macula, taught_macula, atol=1e-5)
+
+
+@pytest.mark.train
+@pytest.mark.parametrize("views", [1, 2])
+def test_the_exported_network_gives_the_maps_of_the_photograph_as_it_lies(views: int) -> None:
+    import torch
+
+    from retineye.grading.network import Network
+    from retineye.training.export import LESIONS as OUTPUT
+    from retineye.training.export import to_onnx
+    from retineye.training.network import build
+
+    torch.manual_seed(6)
+    network = build("tf_efficientnet_lite0", "none", lesions=True).eval()
+    picture = torch.randn(1, 3, 96, 96) * 0.5
+    said = Network(to_onnx(network, 96, views), lesions=OUTPUT).run(picture.numpy()).lesions
+    assert said is not None
+    with torch.inference_mode():
+        maps = network.everything(picture)[3]
+        if views == 2:
+            maps = (maps + network.everything(picture.flip(3))[3].flip(3)) / 2
+    assert np.abs(said - maps.sigmoid()[0].numpy()).max() < 1e-4
+
+
+class Drawn:
+    """A network that sees the lesions as the outlines have them, or nothing."""
+
+    def __init__(self, rows: list[Photograph], *, sees: bool) -> None:
+        self.rows, self.sees, self.asked = list(rows), sees, 0
+
+    def run(self, _: np.ndarray) -> RawOutputs:
+        row = self.rows[self.asked]
+        self.asked += 1
+        planes = outlined_square(row, 352)
+        assert planes is not None
+        inner = planes[16:336, 16:336]  # the kept square has a margin, what is served has none
+        maps = inner.reshape(40, 8, 40, 8, 4).max(axis=(1, 3)).transpose(2, 0, 1).astype(np.float32) / 255
+        shown = maps if self.sees else np.zeros_like(maps)
+        return RawOutputs(np.zeros(5, np.float32), np.zeros((2, 4, 4), np.float32), lesions=shown)
+
+
+def test_marks_are_measured_against_outlines(table: Path) -> None:
+    tested = [row for row in read_lesions(table) if row.split == "test"]
+    seen, blind = (
+        measure(Drawn(tested, sees=sees), tested, InputSpec(320), [0.5] * 4)  # type: ignore[arg-type]
+        for sees in (True, False)
+    )
+    assert [(row["n"], row["with_it"], row["found"]) for row in seen[:2]] == [(2, 2, 2)] * 2
+    assert seen[1]["marks"] == seen[1]["right_marks"] == 2
+    assert seen[1]["average_precision"] > 0.6
+    assert [(row["found"], row["marks"]) for row in blind] == [(0, 0)] * 4
+    assert seen[2]["n"] == 0  # nobody looked for hard exudates
+
+
+def test_thresholds_leave_nineteen_of_twenty_healthy_photographs_bare(table: Path) -> None:
+    peaks = np.random.default_rng(1).random((200, 4)).astype(np.float32)
+    healthy = np.arange(200) < 120
+    part = fit(peaks, healthy, Drawn([], sees=True), [], InputSpec(320))  # type: ignore[arg-type]
+    assert part is not None
+    assert part["healthy"]["n"] == 120
+    assert all(0.03 <= share <= 0.05 for share in part["healthy"]["shown"])
+    assert fit(peaks, healthy & (np.arange(200) < 10), Drawn([], sees=True), [], InputSpec(320)) is None  # type: ignore[arg-type]
 
 
 def graded_table(folder: Path, outlined: Path) -> Path:

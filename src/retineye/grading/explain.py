@@ -1,14 +1,16 @@
-"""Show where the network looked: class activation, brought back onto the photograph."""
+"""Show where the network looked, and what looks like a lesion, brought back onto the photograph."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 import cv2
 import numpy as np
 
 from retineye.grading.preprocess import retina_mask, square_box
-from retineye.grading.result import Grade, Heatmap, Retina
+from retineye.grading.result import Grade, Heatmap, Lesion, Retina
 
 if TYPE_CHECKING:
+    from cv2.typing import MatLike
     from numpy.typing import NDArray
 
 _LEAST_INSIDE: Final = 0.5
@@ -19,6 +21,12 @@ _VISIBLE: Final = 0.15
 """Attention below this is left transparent."""
 _OPAQUE: Final = 0.7
 """Opacity of the strongest attention."""
+
+LESION_CODES: Final = ("MA", "HE", "EX", "SE")
+"""In the order of the network's maps."""
+MOST_LESIONS: Final = 200
+"""Of one kind: the surest are kept."""
+_CELL_PX: Final = 8
 
 # From deep blue over cyan to near white: it stands out from the orange of a retina, for the colour-blind as well, and
 # grows lighter with attention.
@@ -69,6 +77,58 @@ def explain(
     left, top, right, bottom = square_box(retina)
     box = (left / width_px, top / height_px, right / width_px, bottom / height_px)
     return Heatmap(values=attention, box=box, inside=inside)
+
+
+def find_lesions(
+    maps: "NDArray[np.float32]", thresholds: Sequence[float], retina: Retina, width_px: int, height_px: int
+) -> tuple[Lesion, ...]:
+    """Outline what looks like a lesion, the surest of each kind first.
+
+    Parameters
+    ----------
+    maps
+        Shape (4, h, w), float32, 0-1: one map for each of `LESION_CODES` over the square round the retina.
+    thresholds
+        Four values from which on a cell is shown.
+    retina
+        In a photograph of `width_px` x `height_px`.
+    """
+    left, top, right, bottom = square_box(retina)
+    rows, columns = maps.shape[1:]
+    inside = _inside_cells(rows, columns)
+    # From px of the enlarged map to shares of the photograph.
+    scale = ((right - left) / (columns * _CELL_PX) / width_px, (bottom - top) / (rows * _CELL_PX) / height_px)
+    found: list[Lesion] = []
+    for code, values, threshold in zip(LESION_CODES, maps, thresholds, strict=True):
+        shown = ((values >= threshold) & inside).astype(np.uint8)
+        large = cv2.resize(shown * 255, None, fx=_CELL_PX, fy=_CELL_PX, interpolation=cv2.INTER_NEAREST)
+        round_ones = (cv2.GaussianBlur(large, (0, 0), _CELL_PX / 4) > 100).astype(np.uint8)
+        outlines, _ = cv2.findContours(round_ones, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
+        own = [_lesion(code, values, outline, (left / width_px, top / height_px), scale) for outline in outlines]
+        found += sorted(own, key=lambda lesion: -lesion.score)[:MOST_LESIONS]
+    return tuple(found)
+
+
+def highest_inside(maps: "NDArray[np.float32]") -> "NDArray[np.float32]":
+    """Give the highest value of each map inside the retina, shape (4,): what `find_lesions` holds to the thresholds."""
+    return np.asarray(maps[:, _inside_cells(*maps.shape[1:])].max(axis=1), np.float32)
+
+
+def _inside_cells(rows: int, columns: int) -> "NDArray[np.bool_]":
+    circle = retina_mask(_FINE_PX, 1.0).astype(np.float32)
+    return np.asarray(cv2.resize(circle, (columns, rows), interpolation=cv2.INTER_AREA) > 0.5)
+
+
+def _lesion(
+    code: str, values: "NDArray[np.float32]", outline: "MatLike", corner: tuple[float, float],
+    scale: tuple[float, float],
+) -> Lesion:  # fmt: skip
+    within = np.zeros((values.shape[0] * _CELL_PX, values.shape[1] * _CELL_PX), np.uint8)
+    cv2.drawContours(within, [outline], -1, 1, cv2.FILLED)
+    touched = within.reshape(values.shape[0], _CELL_PX, values.shape[1], _CELL_PX).max(axis=(1, 3)) > 0
+    simple = cv2.approxPolyDP(outline, 0.75, closed=True).reshape(-1, 2) + 0.5
+    corners = ((corner[0] + float(x) * scale[0], corner[1] + float(y) * scale[1]) for x, y in simple)
+    return Lesion(code, round(float(values[touched].max()), 4), tuple((round(x, 5), round(y, 5)) for x, y in corners))
 
 
 def render_heatmap(heatmap: Heatmap, width: int, height: int) -> bytes:

@@ -9,7 +9,7 @@ from typing import Self
 from retineye.grading.calibrate import calibrate, guess_eye, judge_macula
 from retineye.grading.decode import decode
 from retineye.grading.errors import BadCardError, OutsideTriedError, PackError
-from retineye.grading.explain import explain
+from retineye.grading.explain import explain, find_lesions
 from retineye.grading.limits import DEFAULT_LIMITS, Limits
 from retineye.grading.measures import ANALYSIS_PX
 from retineye.grading.network import Network
@@ -65,6 +65,7 @@ class Grader:
             features=named.features,
             macula=named.macula,
             side=named.side,
+            lesions=named.lesions,
         )
         asked = (card.input.size_px, card.outputs.feature_channels)
         if (network.size_px, network.feature_channels) != asked:
@@ -132,6 +133,11 @@ class Grader:
         with watch.stage("explain"):
             height_px, width_px = photo.pixels.shape[:2]
             heatmap = explain(outputs.features, card.outputs.class_weights, said.grade, retina, width_px, height_px)
+            maps, thresholds = outputs.lesions, card.lesion_thresholds
+            lesions = (
+                None if maps is None or thresholds is None
+                else find_lesions(maps, thresholds, retina, width_px, height_px)
+            )  # fmt: skip
         return Verdict(
             status=Status.GRADED,
             quality=quality,
@@ -146,6 +152,7 @@ class Grader:
             macula=macula,
             eye_guess=eye_guess,
             heatmap=heatmap,
+            lesions=lesions,
             eye=photo.eye,
             timings=watch.timings,
         )

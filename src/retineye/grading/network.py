@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 _CLASSES: Final = 5
 _MACULA_RISKS: Final = 3
+_LESIONS: Final = 4
 _ERRORS_ONLY: Final = 3
 
 
@@ -30,6 +31,8 @@ class RawOutputs:
     """Shape (3,), float32, not calibrated: logits of macular oedema; None where the network gives none."""
     side: float | None = None
     """Logit of the right eye; None where the network gives none."""
+    lesions: "NDArray[np.float32] | None" = None
+    """Shape (4, h, w), float32, 0-1: microaneurysms, haemorrhages, hard and soft exudates; None where not given."""
 
 
 class Network:
@@ -45,6 +48,7 @@ class Network:
         features: str = "features",
         macula: str = "",
         side: str = "",
+        lesions: str = "",
     ) -> None:
         """Open the network and try it once on a black picture.
 
@@ -56,8 +60,8 @@ class Network:
             Threads for one run; never more than there are cores.
         providers
             ONNX Runtime's execution providers, the preferred first.
-        logits, features, macula, side
-            Names of the outputs; no `macula` and no `side` where empty.
+        logits, features, macula, side, lesions
+            Names of the outputs; none of the last three where empty.
 
         Raises
         ------
@@ -79,7 +83,7 @@ class Network:
         if not shape or len(shape) != 4 or shape[1] != 3 or shape[2] != shape[3] or not isinstance(shape[2], int):
             raise BadCardError(f"The network's input must have the shape (1, 3, S, S), not {shape}.")
         self._input = inputs[0].name
-        self._outputs = {"logits": logits, "features": features, "macula": macula, "side": side}
+        self._outputs = {"logits": logits, "features": features, "macula": macula, "side": side, "lesions": lesions}
         self.size_px: int = shape[2]
         """Side of the square picture that the network takes."""
         blank = self.run(np.zeros((1, 3, self.size_px, self.size_px), np.float32))
@@ -90,6 +94,8 @@ class Network:
             )
         if blank.macula is not None and blank.macula.shape != (_MACULA_RISKS,):
             raise BadCardError(f"The network's output {macula!r} has the shape {blank.macula.shape}, not (3,).")
+        if blank.lesions is not None and (blank.lesions.ndim != 3 or blank.lesions.shape[0] != _LESIONS):
+            raise BadCardError(f"The network's output {lesions!r} has the shape {blank.lesions.shape}, not (4, h, w).")
         self.feature_channels: int = blank.features.shape[0]
 
     def run(self, tensor: "NDArray[np.float32]") -> RawOutputs:
@@ -114,4 +120,5 @@ class Network:
             raise BadCardError("The network gives numbers that are not finite.")
         side = float(given["side"].reshape(-1)[0]) if "side" in given else None
         macula = given["macula"][0] if "macula" in given else None
-        return RawOutputs(given["logits"][0], given["features"][0], macula, side)
+        lesions = given["lesions"][0] if "lesions" in given else None
+        return RawOutputs(given["logits"][0], given["features"][0], macula, side, lesions)

@@ -51,6 +51,8 @@ class Outputs:
     """Name of the output with the logit of the right eye; empty where the network has none."""
     macula: str = ""
     """Name of the output with the three logits of macular oedema; empty where the network has none."""
+    lesions: str = ""
+    """Name of the output with the four maps of lesions; empty where the network has none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +108,8 @@ class Card:
     """None where the pack says nothing of macular oedema."""
     sure_of_side: float | None = None
     """Probability, 0.5-1, from which on a guessed eye is worth a warning; None where the pack guesses none."""
+    lesion_thresholds: tuple[float, ...] | None = None
+    """From which value on a place is shown as a possible lesion, for each kind; None where the pack looks for none."""
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> Self:
@@ -136,6 +140,7 @@ class Card:
                 content=MappingProxyType(dict(content)),
                 macula=_macula(content),
                 sure_of_side=_sure_of_side(content),
+                lesion_thresholds=_lesion_thresholds(content),
             )
         except (KeyError, TypeError, ValueError, AttributeError) as exc:
             raise BadCardError(f"The card can not be read: {exc!r}.") from exc
@@ -267,6 +272,7 @@ def _outputs(part: Mapping[str, Any]) -> Outputs:
         weights,
         macula=_text(part["macula"], "outputs.macula") if part.get("macula") else "",
         side=_text(part["side"], "outputs.side") if part.get("side") else "",
+        lesions=_text(part["lesions"], "outputs.lesions") if part.get("lesions") else "",
     )
 
 
@@ -277,6 +283,15 @@ def _sure_of_side(content: Mapping[str, Any]) -> float | None:
     if not 0.5 < sure < 1:
         raise BadCardError(f"The card's side.sure_from must lie between 0.5 and 1, not {sure}.")
     return sure
+
+
+def _lesion_thresholds(content: Mapping[str, Any]) -> tuple[float, ...] | None:
+    if not content["outputs"].get("lesions"):
+        return None
+    thresholds = _numbers(content["lesions"]["thresholds"], 4, "lesions.thresholds")
+    if not 0 < min(thresholds) <= max(thresholds) < 1:
+        raise BadCardError(f"The card's lesions.thresholds must lie between 0 and 1, not {thresholds}.")
+    return thresholds
 
 
 def _macula(content: Mapping[str, Any]) -> Macula | None:

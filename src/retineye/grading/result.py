@@ -191,6 +191,18 @@ class EyeGuess:
 
 
 @dataclass(frozen=True, slots=True)
+class Lesion:
+    """A place that looks like a lesion. It is shown to a person; nothing is decided by it."""
+
+    code: str
+    """MA (microaneurysm), HE (haemorrhage), EX (hard exudate) or SE (soft exudate)."""
+    score: float
+    """0-1, not calibrated: the highest value of the network's map inside."""
+    outline: tuple[tuple[float, float], ...]
+    """Corners (x, y), each as a share of the photograph's width or height."""
+
+
+@dataclass(frozen=True, slots=True)
 class Heatmap:
     """Where the network looked: attention, not an outline of lesions."""
 
@@ -237,6 +249,8 @@ class Verdict:
     eye_guess: EyeGuess | None = None
     """None where not graded, or where the pack guesses no eye."""
     heatmap: Heatmap | None = None
+    lesions: tuple[Lesion, ...] | None = None
+    """Places that look like lesions; None where not graded, or where the pack looks for none."""
     eye: Eye | None = None
     """The eye, where the file itself says it."""
     timings: Mapping[str, float] = field(default_factory=dict)

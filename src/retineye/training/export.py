@@ -30,6 +30,8 @@ MACULA: Final = "macula"
 """Name of the output with the logits of macular oedema."""
 SIDE: Final = "side"
 """Name of the output with the logit of the right eye."""
+LESIONS: Final = "lesions"
+"""Name of the output with the maps of lesions."""
 SOURCES: Final[Mapping[str, str]] = {
     "idrid": "IDRiD, Porwal et al., Data 2018, 3, 25",
     "srahim": "S. S. Rahim et al., Coventry University",
@@ -90,7 +92,7 @@ class Views(nn.Module):
         """Look at a picture (1, 3, S, S).
 
         Gives logits (1, 5), the feature map (1, C, h, w) of the first view, logits of macular oedema (1, 3), and,
-        where there is a network for it, the logit of the right eye (1, 1).
+        where there is a network for it, the logit of the right eye (1, 1) and the maps of lesions (1, 4, S / 8, S / 8).
         """
         seen = [picture]
         if self.views >= 2:
@@ -100,9 +102,14 @@ class Views(nn.Module):
             seen.append(other)
         if self.views >= 4:
             seen += [one.flip(2) for one in seen]
-        logits, features, macula = self.network(torch.cat(seen))
-        given = (logits.mean(dim=0, keepdim=True), features[:1], macula.mean(dim=0, keepdim=True))
-        return given if self.side is None else (*given, self.side(picture)[0])
+        logits, features, macula, maps = self.network.everything(torch.cat(seen))
+        given = [logits.mean(dim=0, keepdim=True), features[:1], macula.mean(dim=0, keepdim=True)]
+        if self.side is not None:
+            given.append(self.side(picture)[0])
+        if maps is not None:
+            other = maps[:1] if self.views < 2 else maps[1:2].flip(3)
+            given.append(((maps[:1] + other) / 2).sigmoid())
+        return tuple(given)
 
 
 def to_onnx(
@@ -135,7 +142,7 @@ def to_onnx(
         exported,
         (example,),
         input_names=["photograph"],
-        output_names=["logits", "features", MACULA, *([SIDE] if side else [])],
+        output_names=["logits", "features", MACULA, *([SIDE] if side else []), *([LESIONS] if network.lesions else [])],
         dynamo=True,
         verbose=False,
     )
@@ -173,6 +180,7 @@ def make_card(
     evaluation: Sequence[Mapping[str, Any]],
     macula: Mapping[str, Any] | None = None,
     side: Mapping[str, Any] | None = None,
+    lesions: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Put together the content of card.json (its keys: docs/model-pack.md)."""
     return {
@@ -191,12 +199,14 @@ def make_card(
             "class_weights": class_weights(network),
             **({"macula": MACULA} if macula else {}),
             **({"side": SIDE} if side else {}),
+            **({"lesions": LESIONS} if lesions else {}),
         },
         "classes": list(CLASSES),
         "calibration": dict(calibration),
         "operating_points": dict(operating_points),
         **({"macula": dict(macula)} if macula else {}),
         **({"side": dict(side)} if side else {}),
+        **({"lesions": dict(lesions)} if lesions else {}),
         "gradability": dict(gradability),
         "training": {
             "data_sets": [data_set(name, trained_on) for name in config.sets],

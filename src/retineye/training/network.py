@@ -57,14 +57,15 @@ class GradingNetwork(nn.Module):
         pooled = self.dropout(features.mean(dim=(2, 3)))
         return self.head(pooled), features, self.macula(pooled)
 
-    def taught(self, pictures: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor | None]:
-        """Give what training needs: logits of the grade and of the macula, and maps of lesions where it has them."""
+    def everything(
+        self, pictures: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor | None]:
+        """Give what `forward` gives, and logits of the lesion maps, (N, 4, S / 8, S / 8), where it has them."""
         if self.lesions is None:
-            logits, _, macula = self(pictures)
-            return logits, macula, None
+            return *self(pictures), None
         features, inner = self.backbone.forward_intermediates(pictures, indices=self._inner)
         pooled = self.dropout(features.mean(dim=(2, 3)))
-        return self.head(pooled), self.macula(pooled), self.lesions(*inner)
+        return self.head(pooled), features, self.macula(pooled), self.lesions(*inner)
 
 
 class Taught(nn.Module):
@@ -76,8 +77,9 @@ class Taught(nn.Module):
         self.network = network
 
     def forward(self, pictures: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor | None]:
-        """Give what `GradingNetwork.taught` gives."""
-        return self.network.taught(pictures)
+        """Give what can be right or wrong: logits of grade and macula, and of the lesion maps where there are any."""
+        logits, _, macula, lesions = self.network.everything(pictures)
+        return logits, macula, lesions
 
 
 def build(

@@ -18,13 +18,14 @@ import numpy as np
 import torch
 
 from retineye.grading.decode import decode
+from retineye.grading.explain import LESION_CODES, highest_inside
 from retineye.grading.grader import Grader
 from retineye.grading.network import Network
 from retineye.grading.pack import ModelPack, write_pack
 from retineye.grading.preprocess import InputSpec, preprocess
 from retineye.grading.quality import Gradability
 from retineye.grading.retina import find_retina
-from retineye.training import calibration, macula
+from retineye.training import calibration, lesion_marks, macula
 from retineye.training.augment import plain
 from retineye.training.config import ConfigError, TrainingConfig
 from retineye.training.data import (
@@ -40,7 +41,7 @@ from retineye.training.data import (
     unstretch,
 )
 from retineye.training.evaluate import evaluate, write_folder
-from retineye.training.export import MACULA, ExportError, make_card, to_onnx
+from retineye.training.export import LESIONS, MACULA, ExportError, make_card, to_onnx
 from retineye.training.from_pack import SETTLED_ON, load_pack, settle
 from retineye.training.lesions import Outlines, keep_outlines, read_lesions
 from retineye.training.loop import Trainer
@@ -306,8 +307,9 @@ def finish(
     spec = InputSpec(config.size_px)
     held = [material.rows[i] for i in material.held]
     say(f"Calibrating on {len(held)} held-out photographs")
-    served = Network(model, threads=threads, macula=MACULA)
-    logits, _, seen = serving_logits(served, held, spec)
+    served = Network(model, threads=threads, macula=MACULA, lesions=LESIONS if network.lesions else "")
+    said = serving_outputs(served, held, spec)
+    logits, seen = said.logits, said.seen
     seen_ones = [one for one, is_seen in zip(held, seen, strict=True) if is_seen]
     truth, weights = np.array([one.grade for one in seen_ones]), set_weights(seen_ones)
     groups = [one.cluster for one in seen_ones]
@@ -337,6 +339,10 @@ def finish(
         parts["side"] = side.evidence
     if of_macula := macula_part(served, material, spec, config.seed):
         parts["macula"] = of_macula
+    if network.lesions:
+        outlined = [one for one in material.rows if one.split == "test" and one.outlines is not None]
+        if marks := lesion_marks.fit(said.peaks[seen], truth == 0, served, outlined, spec):
+            parts["lesions"] = marks
     card = make_card(config, network, spec.to_card(), evaluation=[], **parts)
     draft = folder / "draft"
     shutil.rmtree(draft, ignore_errors=True)
@@ -365,7 +371,8 @@ def finish(
 def macula_part(network: Network, material: Material, spec: InputSpec, seed: int) -> dict[str, Any] | None:
     """Calibrate what the network says of the macula; None where too few held-out photographs were judged."""
     judged = [material.rows[i] for i in material.judged]
-    _, logits, seen = serving_logits(network, judged, spec)
+    said = serving_outputs(network, judged, spec)
+    logits, seen = said.macula, said.seen
     judged = [one for one, is_seen in zip(judged, seen, strict=True) if is_seen]
     if not judged:
         return None
@@ -400,18 +407,36 @@ def set_weights(photographs: "list[Photograph]") -> "NDArray[np.float64]":
     return np.asarray(weights * len(photographs) / weights.sum())
 
 
-def serving_logits(
-    network: Network, photographs: "list[Photograph]", spec: InputSpec
-) -> "tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.bool_]]":
-    """Give what serving gives: logits (n, 5), logits of the macula (n, 3), and where a retina was found (n,)."""
-    logits = np.zeros((len(photographs), 5), np.float32)
-    of_macula = np.zeros((len(photographs), macula.RISKS), np.float32)
-    seen = np.zeros(len(photographs), bool)
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What serving gives for photographs, as arrays over them."""
+
+    logits: "NDArray[np.float32]"
+    """Shape (n, 5)."""
+    macula: "NDArray[np.float32]"
+    """Logits, shape (n, 3)."""
+    peaks: "NDArray[np.float32]"
+    """Highest value of each map of lesions inside the retina, shape (n, 4)."""
+    seen: "NDArray[np.bool_]"
+    """Where a retina was found, shape (n,)."""
+
+
+def serving_outputs(network: Network, photographs: "list[Photograph]", spec: InputSpec) -> Said:
+    """Give what serving gives."""
+    count = len(photographs)
+    said = Said(
+        np.zeros((count, 5), np.float32), np.zeros((count, macula.RISKS), np.float32),
+        np.zeros((count, len(LESION_CODES)), np.float32), np.zeros(count, bool),
+    )  # fmt: skip
     for i, one in enumerate(photographs):
         pixels = decode(one.path.read_bytes(), reduce_to_px=2 * spec.size_px).pixels
         pixels, retina = unstretch(pixels) if one.dataset in STRETCHED else (pixels, find_retina(pixels))
-        if retina is not None:
-            said = network.run(preprocess(pixels, retina, spec))
-            logits[i], seen[i] = said.logits, True
-            of_macula[i] = 0 if said.macula is None else said.macula
-    return logits, of_macula, seen
+        if retina is None:
+            continue
+        outputs = network.run(preprocess(pixels, retina, spec))
+        said.logits[i], said.seen[i] = outputs.logits, True
+        if outputs.macula is not None:
+            said.macula[i] = outputs.macula
+        if outputs.lesions is not None:
+            said.peaks[i] = highest_inside(outputs.lesions)
+    return said
