@@ -117,3 +117,19 @@ def test_figures_stored_in_the_pack_stand_beside_those_of_the_evaluation() -> No
 def test_figures_of_another_pack_are_refused() -> None:
     with pytest.raises(ValueError, match="Run `retineye evaluate` on the pack itself"):
         render(card(), evaluation(), pack_sha256="00" * 32)
+
+
+def test_what_is_outlined_is_told_with_how_right_it_is() -> None:
+    assert "Possible lesions" not in render(card(), evaluation(), pack_sha256=SHA)
+    row = {"n": 27, "with_it": 20, "found": 17, "marks": 90, "right_marks": 66, "average_precision": 0.4321}
+    part = {
+        "codes": ["MA", "HE", "EX", "SE"],
+        "thresholds": [0.31, 0.42, 0.53, 0.64],
+        "healthy": {"n": 212, "shown": [0.05, 0.04, 0.03, 0.01], "any_shown": 0.11},
+        "how": "set by hand",
+        "evidence": [row | {"code": code} for code in ("MA", "HE", "EX", "SE")],
+    }
+    text = render(card() | {"lesions": part}, evaluation(), pack_sha256=SHA)
+    assert "| haemorrhages | 0.42 | 4 % | 17 of 20 | 66 of 90 | 0.432 |" in text
+    assert "212 held-out photographs without retinopathy (11 % of them bear a mark" in text
+    assert "no grade and no referral is decided by them" in text

@@ -77,6 +77,7 @@ def render(
         _beside(card, evaluation),
         _operating_points(card),
         _calibration(card, evaluation),
+        _lesions(card),
         _per_set(evaluation, plots),
         _subgroups(evaluation),
         _robustness(robustness),
@@ -245,6 +246,42 @@ def _calibration(card: Card, evaluation: Card) -> str:
         *(tables.markdown(tables.risk_coverage_table(row)) for row in evaluation["rows"][-1:] if row["n_graded"]),
     ]
     return "\n\n".join(words)
+
+
+def _lesions(card: Card) -> str:
+    part = card.get("lesions")
+    if not part or not part.get("evidence"):
+        return ""
+    names = {"MA": "microaneurysms", "HE": "haemorrhages", "EX": "hard exudates", "SE": "soft exudates"}
+    rows = [
+        [
+            names[row["code"]],
+            f"{threshold:.2f}",
+            f"{100 * shown:.0f} %",
+            f"{row['found']} of {row['with_it']}",
+            f"{row['right_marks']} of {row['marks']}",
+            tables.plain_number(row["average_precision"]),
+        ]
+        for row, threshold, shown in zip(part["evidence"], part["thresholds"], part["healthy"]["shown"], strict=True)
+    ]
+    heads = ["lesion", "shown from", "healthy eyes with a mark", "eyes with it that are marked", "marks on it",
+             "average precision"]  # fmt: skip
+    n = max(row["n"] for row in part["evidence"])
+    went_on = "earlier run" in str(card["training"].get("start", ""))
+    earlier = " The run that this one goes on from had learned the grades of some of these pictures." if went_on else ""
+    return "\n\n".join(
+        [
+            "## Possible lesions",
+            "Outlined for a person to look at; no grade and no referral is decided by them. Healthy eyes: "
+            f"{part['healthy']['n']} held-out photographs without retinopathy "
+            f"({100 * part['healthy']['any_shown']:.0f} % of them bear a mark of some kind); {part['how']}. The other "
+            f"columns: {n} photographs of an official lesion test, outlined by people; their outlines were never "
+            f"trained on.{earlier} A mark is on a lesion if it comes within a hundredth of the photograph's width of its "
+            "outline. Average precision is that of the pixels inside the retina, of maps with a cell for every 8 px of "
+            "the network's square: small lesions are found, not traced.",
+            tables.markdown(("", heads, rows), titled=False),
+        ]
+    )
 
 
 def _per_set(evaluation: Card, plots: str) -> str:
