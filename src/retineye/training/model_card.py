@@ -276,7 +276,7 @@ def _lesions(card: Card) -> str:
             f"{part['healthy']['n']} held-out photographs without retinopathy "
             f"({100 * part['healthy']['any_shown']:.0f} % of them bear a mark of some kind); {part['how']}. The other "
             f"columns: {n} photographs of an official lesion test, outlined by people; their outlines were never "
-            f"trained on.{earlier} A mark is on a lesion if it comes within a hundredth of the photograph's width of its "
+            f"trained on.{earlier} A mark is on a lesion if it comes within a hundredth of the picture's width of its "
             "outline. Average precision is that of the pixels inside the retina, of maps with a cell for every 8 px of "
             "the network's square: small lesions are found, not traced.",
             tables.markdown(("", heads, rows), titled=False),
