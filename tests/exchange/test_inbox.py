@@ -55,8 +55,7 @@ class Box:
 
     def take(self) -> int:
         """Look twice, with enough time between, and file what came."""
-        self.look()
-        gone = self.look(6)
+        gone = self.look() + self.look(6)
         while file_next(timezone.now()):
             continue
         return gone
@@ -323,12 +322,14 @@ def test_archives_that_can_not_be_trusted_are_laid_aside(
     assert not Arrival.objects.exists()
 
 
-def test_an_archive_with_one_file_that_breaks_off_is_laid_aside_and_the_others_are_taken(box: Box, visit: Exam) -> None:
-    files = {f"A-17_OD_{DAY}.jpg": picture(), "cut.dcm": as_bytes(photograph())[:900]}
+def test_an_archive_with_one_file_that_is_not_opened_is_laid_aside_and_the_others_are_taken(
+    box: Box, visit: Exam
+) -> None:
+    files = {f"A-17_OD_{DAY}.jpg": picture(), "inner.zip": nested()}
     box.put("export.zip", zipped(files))
     box.take()
     assert "1 photographs of this archive were taken." in box.reason("export.zip")
-    assert "cut.dcm" in box.reason("export.zip")
+    assert "inner.zip" in box.reason("export.zip")
     assert Photograph.objects.count() == 1
 
 
@@ -431,7 +432,9 @@ def test_one_process_watches_an_inbox_and_no_inbox_lies_in_another(box: Box, sha
         open_inboxes([box.folder, inner.folder], say)
     with pytest.raises(WatchError, match="is no folder"):
         open_inboxes([box.folder / "nowhere"], say)
-    assert first.folder == box.folder.resolve()
+    first.release()
+    (again,) = open_inboxes([box.folder], say)
+    again.release()
 
 
 def test_a_clinic_gets_only_what_lies_in_its_own_inbox(box: Box, lake: Clinic, ana: Patient, tmp_path: Path) -> None:

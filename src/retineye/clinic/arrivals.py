@@ -273,7 +273,11 @@ def file_arrival(arrival: Arrival) -> None:
 
 def _place(arrival: Arrival) -> tuple[Patient, Exam | None]:
     others = Arrival.objects.filter(organisation=arrival.organisation_id, sop_instance_uid=arrival.sop_instance_uid)
-    if others.exclude(sha256=arrival.sha256).filter(created_at__lt=arrival.created_at).exists():
+    # A picture that is no DICOM file has no identifier that another one could carry.
+    if (
+        arrival.sop_instance_uid
+        and others.exclude(sha256=arrival.sha256).filter(created_at__lt=arrival.created_at).exists()
+    ):
         raise Unmatched(Arrival.Reason.OTHER_CONTENT)
     said = Named(arrival.patient_id, arrival.issuer, arrival.patient_name, arrival.birth_date, arrival.accession)
     # A file's name often holds the number alone: then the patient must be expected on that very day.

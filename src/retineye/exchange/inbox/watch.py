@@ -131,6 +131,12 @@ class Watched:
             raise WatchError(f"{self.folder} is watched by another process already.") from exc
         self._lock = lock
 
+    def release(self) -> None:
+        """Let another process have the inbox."""
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
+
 
 def sender_of(rules: Rules) -> Sender:
     """Give the machine in whose name files are taken.
@@ -190,7 +196,12 @@ def open_inboxes(folders: Sequence[Path], say: Say) -> list[Watched]:
         if any(other is not one and one.folder.is_relative_to(other.folder) for other in opened):
             raise WatchError(f"{one.folder} lies in another inbox, or is named twice.")
     for one in opened:
-        one.lock()
+        try:
+            one.lock()
+        except WatchError:
+            for other in opened:
+                other.release()
+            raise
     return opened
 
 
@@ -218,6 +229,8 @@ def watch(inboxes: Sequence[Watched], *, parent: int | None, stopping: threading
             stopping.wait(pause)
     finally:
         filing.stop()
+        for one in inboxes:
+            one.release()
 
 
 def take_all(inboxes: Sequence[Watched]) -> int:
@@ -226,4 +239,7 @@ def take_all(inboxes: Sequence[Watched]) -> int:
     for one in inboxes:
         one.round(time.monotonic(), timezone.now())
     time.sleep(settle)
-    return sum(one.round(time.monotonic() + 0.001, timezone.now()) for one in inboxes)
+    gone = sum(one.round(time.monotonic() + 0.001, timezone.now()) for one in inboxes)
+    for one in inboxes:
+        one.release()
+    return gone
