@@ -6,7 +6,7 @@ from typing import Any
 from django.db import models
 from django.utils import timezone
 
-from retineye.accounts.models import ApiToken, Site, StoredAnswer
+from retineye.accounts.models import ApiToken, Organisation, OrganisationPolicy, PasswordLink, Site, StoredAnswer
 from retineye.clinic import models as clinic
 from retineye.clinic.models import Exam
 from tests.cast import Clinic
@@ -34,6 +34,12 @@ def later_rows(hill: Clinic, exam: Exam, number: int) -> dict[type[models.Model]
 
     return {
         Site: lambda: {**own, "name": f"Site {number}"},
+        OrganisationPolicy: lambda: {"organisation": Organisation.objects.create(name=f"Clinic {number}")},
+        PasswordLink: lambda: {
+            "user": doctor,
+            "token_hash": hashed,
+            "expires_at": timezone.now() + timedelta(days=1),
+        },
         ApiToken: lambda: token,
         StoredAnswer: lambda: {
             "token": ApiToken.objects.create(**token),

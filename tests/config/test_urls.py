@@ -9,10 +9,13 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
 PUBLIC = {
     *("home", "about", "health", "account_login", "account_inactive", "first_run", "join"),
+    *("password_forgotten", "password_new"),
     # What the browser needs before anybody has signed in, and what says nothing of anybody.
     *(
         "offline",
         "service_worker",
+        "health_live",
+        "health_ready",
         "api-v1:api-root",
         "api-v1:api-nothing",
         "api-v1:openapi-json",

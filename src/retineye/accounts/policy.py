@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from enum import StrEnum
 from types import MappingProxyType
+from typing import Final
 
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.auth.models import AnonymousUser
@@ -110,6 +111,10 @@ RIGHTS: Mapping[str, frozenset[Right]] = MappingProxyType(
         Role.ADMINISTRATOR: frozenset(Right) - {Right.READ, Right.SIGN},
     }
 )
+
+
+MACHINE_ROLES: Final = (Role.TECHNICIAN, Role.MANAGER)
+"""What a program of the clinic's may be: a read and a decision about people are a person's."""
 
 
 def membership_of(user: Person) -> Membership | None:

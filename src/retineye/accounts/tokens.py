@@ -97,7 +97,15 @@ class Counted:
     """Seconds until it counts anew."""
 
 
-def make(user: User, *, name: str, scopes: Collection[str], days: int, within: ApiToken | None = None) -> Made:
+def make(
+    user: User,
+    *,
+    name: str,
+    scopes: Collection[str],
+    days: int,
+    within: ApiToken | None = None,
+    by: User | None = None,
+) -> Made:
     """Make a token in the person's name.
 
     Parameters
@@ -106,6 +114,8 @@ def make(user: User, *, name: str, scopes: Collection[str], days: int, within: A
         How long it is good, 1 to 366.
     within
         The token that asks for it, where it is a program that asks: the new one is no stronger and lives no longer.
+    by
+        Who makes it, where that is not the person: an administrator for one of the clinic's programs.
 
     Raises
     ------
@@ -143,7 +153,7 @@ def make(user: User, *, name: str, scopes: Collection[str], days: int, within: A
             created_at=now,
             expires_at=ends if within is None else min(ends, within.expires_at),
         )
-        _remember(audit.Action.TOKEN_MADE, user, token)
+        _remember(audit.Action.TOKEN_MADE, by or user, token)
     return Made(token, text)
 
 
@@ -157,11 +167,19 @@ def live(user: User) -> QuerySet[ApiToken]:
     return tokens_for(user).filter(revoked_at=None, expires_at__gt=timezone.now())
 
 
-def revoke(user: User, token: ApiToken) -> None:
+def revoke(user: User, token: ApiToken, by: User | None = None) -> None:
     """Have one of the person's tokens open nothing any more; twice does no harm."""
     with transaction.atomic():
         if tokens_for(user).filter(pk=token.pk, revoked_at=None).update(revoked_at=timezone.now()):
-            _remember(audit.Action.TOKEN_REVOKED, user, token)
+            _remember(audit.Action.TOKEN_REVOKED, by or user, token)
+
+
+def revoke_all(user: User, by: User) -> int:
+    """Have none of the person's tokens open anything any more, and give how many did."""
+    found = list(live(user))
+    for token in found:
+        revoke(user, token, by)
+    return len(found)
 
 
 def find(text: str) -> ApiToken | None:

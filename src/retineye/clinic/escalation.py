@@ -98,7 +98,7 @@ def sender() -> str:
 def _mail(clinic: UUID, count: int) -> None:
     if not sender():
         return
-    people = Membership.objects.filter(organisation=clinic, role__in=TOLD, user__is_active=True)
+    people = Membership.objects.filter(organisation=clinic, role__in=TOLD, user__is_active=True, user__machine=False)
     _send(people.values_list("user__email", flat=True), count)
 
 

@@ -114,6 +114,7 @@ INSTALLED_APPS = [
     "allauth",
     "allauth.account",
     "allauth.mfa",
+    "allauth.usersessions",
     "axes",
     "ninja",
     "django_tasks",
@@ -142,6 +143,7 @@ MIDDLEWARE = [
     "django_htmx.middleware.HtmxMiddleware",
     "retineye.web.middleware.ClosedMiddleware",
     "allauth.account.middleware.AccountMiddleware",
+    "retineye.accounts.second_factor.SecondFactorMiddleware",
     "axes.middleware.AxesMiddleware",
 ]
 ROOT_URLCONF = "retineye.config.urls"
@@ -192,7 +194,14 @@ ACCOUNT_USER_MODEL_USERNAME_FIELD = None
 ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_SESSION_REMEMBER = False
 ACCOUNT_LOGOUT_REDIRECT_URL = "home"
-ACCOUNT_RATE_LIMITS = {"login_failed": None}
+ACCOUNT_RATE_LIMITS = {"login_failed": None, "second_factor": "5/5m/key"}
+MFA_ADAPTER = "retineye.accounts.second_factor.ClinicMFAAdapter"
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_FORMS = {"authenticate": "retineye.accounts.second_factor.CodeForm"}
+MFA_ALLOW_UNVERIFIED_EMAIL = True
+MFA_TOTP_TOLERANCE = 1
+# A passkey signs for a doctor: the finger or the screen lock must be asked, a key that lies on the desk is not enough.
+MFA_WEBAUTHN_USER_VERIFICATION = "required"
 RETINEYE_INVITATION_DAYS = read.number("RETINEYE_INVITATION_DAYS", 7, least=1, most=90)
 AXES_FAILURE_LIMIT = read.number("RETINEYE_SIGN_IN_TRIES", 10, least=3, most=100)
 AXES_COOLOFF_TIME = 0.25

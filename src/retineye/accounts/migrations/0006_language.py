@@ -4,15 +4,14 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('accounts', '0005_people_and_guards'),
+        ("accounts", "0005_people_and_guards"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='user',
-            name='language',
+            model_name="user",
+            name="language",
             field=models.CharField(blank=True, help_text="Of the pages; empty: the browser's.", max_length=8),
         ),
     ]

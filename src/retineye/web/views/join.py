@@ -1,22 +1,18 @@
 """How people come in: the first one by the link of the first run, the others by invitation."""
 
-from typing import cast
-
 from allauth.account.adapter import get_adapter
 from django.contrib.auth.decorators import login_not_required
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, redirect, render
+from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
-from django.views.decorators.http import require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods
 
 from retineye.accounts import invitations, setup
 from retineye.accounts.links import LinkError
-from retineye.accounts.models import Role, User
-from retineye.accounts.sites import sites_for
 from retineye.clinic import checks
-from retineye.web.forms import FirstRun, InvitationForm, NewPassword
+from retineye.web.forms import FirstRun, NewPassword
 
 
 @login_not_required
@@ -55,32 +51,3 @@ def join(request: HttpRequest, token: str) -> HttpResponse:
     except ValidationError as exc:
         form.add_error("password", exc)
     return render(request, "web/join.html", {"form": form, "invitation": invitation})
-
-
-@never_cache
-@require_http_methods(["GET", "HEAD", "POST"])
-def team(request: HttpRequest) -> HttpResponse:
-    """Show who is in the clinic; invite a colleague and show the link once."""
-    user = cast(User, request.user)
-    waiting = invitations.invitations_for(user)
-    form = InvitationForm(request.POST or None)
-    shown: dict[str, object] = {"form": form, "invitations": waiting, "organisation": user.membership.organisation}
-    shown["members"] = user.membership.organisation.memberships.select_related("user").order_by("user__full_name")
-    shown["sites"] = sites_for(user)
-    if form.is_valid():
-        try:
-            invited, path = invitations.invite(
-                user, email=form.cleaned_data["email"], role=Role(form.cleaned_data["role"])
-            )
-            shown |= {"invited": invited, "link": request.build_absolute_uri(path), "form": InvitationForm()}
-        except invitations.AlreadyHereError as exc:
-            form.add_error("email", str(exc))
-    return render(request, "web/team.html", shown)
-
-
-@require_POST
-def invitation_withdraw(request: HttpRequest, pk: str) -> HttpResponse:
-    """Make an invitation void."""
-    user = cast(User, request.user)
-    invitations.withdraw(user, get_object_or_404(invitations.invitations_for(user), pk=pk))
-    return redirect("team")
