@@ -1,7 +1,8 @@
-"""Call a patient back whose result became worse than what they were told.
+"""Call a patient back to whom something was told that is not so.
 
 What a patient was told is the last page that was printed for them. A result that is worse than that opens a task; it
-stays open until a person writes down how it ended, or the result is no longer worse.
+stays open until a person writes down how it ended, or the result is no longer worse. So does a page that turned out to
+be of an exam that never was, of another patient, or of photographs that were moved: that task only a person closes.
 """
 
 from dataclasses import dataclass
@@ -16,8 +17,9 @@ from django.utils.translation import gettext as _
 from retineye.accounts import audit
 from retineye.accounts.models import User
 from retineye.accounts.policy import Person, Right, allowed, membership_of, require
-from retineye.clinic.models import CallBack, CallBackTry, Exam, Report, StoredResult
+from retineye.clinic.models import CallBack, CallBackTry, Exam, Patient, Report, StoredResult
 from retineye.clinic.referral import Conclusion
+from retineye.clinic.results import latest_result
 
 _OPEN_ENDS = (Conclusion.EMPTY.value, Conclusion.PENDING.value)
 
@@ -25,7 +27,7 @@ _OPEN_ENDS = (Conclusion.EMPTY.value, Conclusion.PENDING.value)
 def call_backs_for(user: Person) -> QuerySet[CallBack]:
     """Give the tasks of the person's clinic, with exam, patient and both results."""
     membership = membership_of(user)
-    rows = CallBack.objects.select_related("exam__patient", "told", "now", "closed_by")
+    rows = CallBack.objects.select_related("exam__patient", "patient", "told", "now", "closed_by")
     if membership is None or not allowed(user, Right.CALL_BACK):
         return rows.none()
     return rows.filter(exam__patient__organisation=membership.organisation_id)
@@ -56,17 +58,58 @@ def is_worse(now: StoredResult, than: StoredResult) -> bool:
 def look(exam: Exam, now: StoredResult) -> CallBack | None:
     """Open, bring up to date or close the exam's task, in the caller's transaction; give the one that is open."""
     heard = told(exam)
-    task = CallBack.objects.filter(exam=exam, closed_at=None).first()
+    task = _open_task(exam)
     if heard is None or not is_worse(now, heard):
-        if task is not None:
-            _close(task, None, CallBack.Outcome.NOT_NEEDED)
+        if task is None or task.why == CallBack.Why.VOID:
+            return task
+        _close(task, None, CallBack.Outcome.NOT_NEEDED)
         return None
     if task is not None:
-        task.now, task.urgency = now, now.urgency
-        task.save(update_fields=["now", "urgency"])
+        task.now, task.urgency, task.why = now, now.urgency, CallBack.Why.WORSE
+        task.save(update_fields=["now", "urgency", "why"])
         return task
-    task = CallBack.objects.create(exam=exam, told=heard, now=now, urgency=now.urgency)
-    _remember(audit.Action.CALL_BACK_OPENED, None, task)
+    return _opened(CallBack(exam=exam, told=heard, now=now, urgency=now.urgency))
+
+
+def page_is_void(exam: Exam, *, whom: Patient | None = None) -> CallBack | None:
+    """Open a task where the patient has a page that is void and says something else than what holds now.
+
+    Call it in the caller's transaction: before an exam goes to another patient, and after photographs went or the exam
+    was cancelled.
+
+    Parameters
+    ----------
+    whom
+        The patient who was told, where the exam goes to another one.
+    """
+    heard = told(exam)
+    if heard is None:
+        return None
+    task = _open_task(exam)
+    gone = whom is not None or exam.cancelled_at is not None
+    now = heard if gone else latest_result(exam) or heard
+    if not gone and (task is not None or _says_the_same(now, heard)):
+        return task
+    if task is not None:
+        task.why, task.patient = CallBack.Why.VOID, whom
+        task.save(update_fields=["why", "patient"])
+        return task
+    void = CallBack(exam=exam, patient=whom, told=heard, now=now, why=CallBack.Why.VOID, urgency=heard.urgency)
+    return _opened(void)
+
+
+def _says_the_same(now: StoredResult, heard: StoredResult) -> bool:
+    names = ("conclusion", "finding", "grade", "worse_eye", "due_by")
+    return all(getattr(now, name) == getattr(heard, name) for name in names)
+
+
+def _open_task(exam: Exam) -> CallBack | None:
+    return CallBack.objects.filter(exam=exam, patient=None, closed_at=None).first()
+
+
+def _opened(task: CallBack) -> CallBack:
+    task.save(force_insert=True)
+    _remember(audit.Action.CALL_BACK_OPENED, None, task, why=task.why)
     return task
 
 

@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 from retineye.accounts import audit
 from retineye.accounts.models import User
 from retineye.accounts.policy import Right, require
-from retineye.clinic import reports, standing
+from retineye.clinic import callbacks, reports, standing
 from retineye.clinic.access import exams_for, patients_for, photographs_for, records_for
 from retineye.clinic.closed import is_signed, refuse_if_closed
 from retineye.clinic.exams import create_exam
@@ -37,6 +37,7 @@ def to_other_eye(user: User, photograph: Photograph, reason: str) -> None:
         mine.save(update_fields=["eye"])
         reports.make_void(exam, reports.Void.PHOTOGRAPH_MOVED, user)
         standing.refresh(exam)
+        callbacks.page_is_void(exam)
         _remember(
             user,
             Correction.Kind.OTHER_EYE,
@@ -70,6 +71,7 @@ def to_other_patient(user: User, photograph: Photograph, patient: Patient, reaso
         mine.save(update_fields=["exam"])
         reports.make_void(exam, reports.Void.PHOTOGRAPH_MOVED, user)
         standing.refresh(exam)
+        callbacks.page_is_void(exam)
         standing.refresh(target)
         _remember(
             user,
@@ -98,6 +100,7 @@ def exam_to_other_patient(user: User, exam: Exam, patient: Patient, reason: str)
         if patient.birth_date and mine.taken_on < patient.birth_date:
             raise ValidationError(_("The patient was born after that day."))
         withdrew = _withdraw(user, mine, reason)
+        callbacks.page_is_void(mine, whom=before)
         reports.make_void(mine, reports.Void.PATIENT_CHANGED, user)
         _give(mine, patient)
         _remember(
@@ -122,6 +125,7 @@ def cancel_exam(user: User, exam: Exam, reason: str) -> None:
         mine.save(update_fields=["cancelled_at", "cancelled_reason", "cancelled_by"])
         reports.make_void(mine, reports.Void.EXAM_CANCELLED, user)
         standing.refresh(mine)
+        callbacks.page_is_void(mine)
         _remember(user, Correction.Kind.EXAM_CANCELLED, reason, patient=mine.patient, exam=mine, withdrew=withdrew)
 
 
@@ -169,6 +173,8 @@ def part(user: User, record: Patient, reason: str) -> None:
         moved, withdrew = [], False
         for exam in back:
             withdrew = _withdraw(user, exam, reason, since=merged.at) or withdrew
+            if reports.patient_page_since(exam, merged.at):
+                callbacks.page_is_void(exam, whom=stays)
             reports.make_void(exam, reports.Void.PATIENT_CHANGED, user)
             moved.append(_give(exam, goes))
         goes.merged_into = None

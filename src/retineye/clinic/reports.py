@@ -7,6 +7,7 @@
 """
 
 import hashlib
+from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
@@ -51,6 +52,11 @@ def standing_report(exam: Exam, kind: Report.Kind, language: str) -> Report | No
     """Give the report of that kind and language that still holds."""
     rows = Report.objects.filter(exam=exam, kind=kind, language=language, superseded_at=None, void_at=None)
     return rows.order_by("-number").first()
+
+
+def patient_page_since(exam: Exam, moment: datetime) -> bool:
+    """Say whether a page for the patient was made at that moment or later."""
+    return Report.objects.filter(exam=exam, kind=Report.Kind.PATIENT, made_at__gte=moment).exists()
 
 
 def next_number(exam: Exam) -> int:

@@ -61,22 +61,33 @@ class Signed:
 
 def signed_of(exam: Exam) -> Signed | None:
     """Give the signature that stands under the exam, with what was signed; None while there is none."""
-    rows = Signature.objects.filter(exam=exam).select_related("review__reader", "signed_by").order_by("signed_at")
-    signatures = list(rows)
+    signatures = _signatures(exam)
     standing = next((one for one in signatures if one.withdrawn_at is None), None)
-    if standing is None:
-        return None
+    return None if standing is None else _signed(standing, amended=len(signatures) > 1)
+
+
+def withdrawn_of(exam: Exam) -> tuple[Signed, ...]:
+    """Give what was signed under the exam and taken back, the oldest first: others may hold it still."""
+    return tuple(_signed(one, amended=False) for one in _signatures(exam) if one.withdrawn_at is not None)
+
+
+def _signatures(exam: Exam) -> list[Signature]:
+    rows = Signature.objects.filter(exam=exam).select_related("review__reader", "signed_by")
+    return list(rows.order_by("signed_at"))
+
+
+def _signed(signature: Signature, *, amended: bool) -> Signed:
     return Signed(
-        signature_id=standing.pk,
-        review=standing.review,
-        right=_eye(standing.review, Eye.RIGHT),
-        left=_eye(standing.review, Eye.LEFT),
-        signer_id=standing.signed_by_id,
-        signer=standing.signed_by.full_name,
-        signed_at=standing.signed_at,
-        how=standing.how,
-        amended=len(signatures) > 1,
-        addenda=tuple(Addendum.objects.filter(signature=standing).select_related("by").order_by("at")),
+        signature_id=signature.pk,
+        review=signature.review,
+        right=_eye(signature.review, Eye.RIGHT),
+        left=_eye(signature.review, Eye.LEFT),
+        signer_id=signature.signed_by_id,
+        signer=signature.signed_by.full_name,
+        signed_at=signature.signed_at,
+        how=signature.how,
+        amended=amended,
+        addenda=tuple(Addendum.objects.filter(signature=signature).select_related("by").order_by("at")),
     )
 
 

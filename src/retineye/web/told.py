@@ -4,7 +4,7 @@ from django.utils.translation import gettext as _
 
 from retineye.clinic.due import day
 from retineye.clinic.guidelines import Finding
-from retineye.clinic.models import StoredResult
+from retineye.clinic.models import CallBack, StoredResult
 from retineye.clinic.referral import Conclusion
 from retineye.clinic.words import grade_name
 from retineye.grading.result import Grade
@@ -14,7 +14,23 @@ def told_words(result: StoredResult) -> str:
     """Say what to do and what was found, as the result was kept."""
     parts = [_action(result), _found(result)]
     words = ": ".join(part for part in parts if part)
-    return words if result.basis == StoredResult.Basis.SIGNED else _("%(words)s (provisional)") % {"words": words}
+    return (
+        words
+        if not words or result.basis == StoredResult.Basis.SIGNED
+        else _("%(words)s (provisional)") % {"words": words}
+    )
+
+
+def now_words(task: CallBack) -> str:
+    """Say what is to be told now."""
+    if task.why == CallBack.Why.WORSE:
+        return told_words(task.now)
+    if task.patient_id:
+        return _("The photographs were another person's: the page says nothing of this patient.")
+    if task.exam.cancelled_at:
+        return _("The exam was cancelled: the page holds no more.")
+    words = told_words(task.now)
+    return _("Photographs were moved: the page holds no more.") + (f" {words}" if words else "")
 
 
 def _action(result: StoredResult) -> str:

@@ -147,6 +147,7 @@ class Delivery(models.Model):
         WAITING = "waiting", _("Waiting")
         SENT = "sent", _("Sent")
         FAILED = "failed", _("Given up")
+        STOPPED = "stopped", _("Cancelled")
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     destination = models.ForeignKey(Destination, on_delete=models.PROTECT, related_name="deliveries")

@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from retineye.accounts.models import Organisation
 from retineye.clinic.models.exam import Exam
+from retineye.clinic.models.patient import Patient
 
 
 class StoredResult(models.Model):
@@ -100,7 +101,13 @@ class Report(models.Model):
 
 
 class CallBack(models.Model):
-    """A patient to be called, because a later read is worse than what they were told."""
+    """A patient to be called, because what they were told is not so."""
+
+    class Why(models.TextChoices):
+        """What became of the page that the patient has."""
+
+        WORSE = "worse", _("A later read is worse")
+        VOID = "void", _("The page is void")
 
     class Outcome(models.TextChoices):
         """How it ended."""
@@ -114,6 +121,14 @@ class CallBack(models.Model):
     exam = models.ForeignKey(Exam, on_delete=models.CASCADE, related_name="call_backs")
     told = models.ForeignKey(StoredResult, on_delete=models.CASCADE, related_name="+", help_text="What they heard.")
     now = models.ForeignKey(StoredResult, on_delete=models.CASCADE, related_name="+", help_text="What holds now.")
+    why = models.CharField(max_length=5, choices=Why.choices, default=Why.WORSE)
+    patient = models.ForeignKey(
+        Patient,
+        null=True,
+        on_delete=models.CASCADE,
+        related_name="+",
+        help_text="Who was told, where the exam turned out to be another patient's.",
+    )
     urgency = models.PositiveSmallIntegerField()
     opened_at = models.DateTimeField(default=timezone.now, editable=False)
     closed_at = models.DateTimeField(null=True, blank=True)
@@ -124,12 +139,19 @@ class CallBack(models.Model):
         indexes = (models.Index(fields=["closed_at", "-urgency", "opened_at"], name="call_back_list"),)
         constraints = (
             models.UniqueConstraint(
-                fields=["exam"], condition=models.Q(closed_at=None), name="call_back_once_open_an_exam"
+                fields=["exam"],
+                condition=models.Q(closed_at=None, patient=None),
+                name="call_back_once_open_an_exam",
             ),
         )
 
     def __str__(self) -> str:
         return f"call back {self.id}"
+
+    @property
+    def whom(self) -> Patient:
+        """Give the patient to be called."""
+        return self.patient or self.exam.patient
 
 
 class CallBackTry(models.Model):

@@ -50,6 +50,10 @@ class Verdict(models.Model):
     reasons = models.JSONField(default=list, help_text="Codes of `grading.result.Reason`, the gravest first.")
     heatmap = models.FileField(max_length=200, upload_to=heatmap_place, blank=True)
     heatmap_inside = models.FloatField(null=True, help_text="Share of the attention inside the retina, 0-1.")
+    lesions = models.JSONField(
+        null=True,
+        help_text="Code, score and outline in shares of the photograph; null where not looked for.",
+    )
     timings = models.JSONField(default=dict, help_text="Seconds a stage, and `total`.")
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 

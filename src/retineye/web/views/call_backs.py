@@ -1,4 +1,4 @@
-"""Patients to be called, because a later read is worse than what they were told."""
+"""Patients to be called, because what they were told is not so."""
 
 from typing import cast
 from uuid import UUID
@@ -16,7 +16,7 @@ from retineye.accounts.policy import Right, require
 from retineye.clinic import callbacks
 from retineye.clinic.models import CallBack, CallBackTry
 from retineye.web.report_forms import CloseForm, TryForm
-from retineye.web.told import told_words
+from retineye.web.told import now_words, told_words
 
 
 @never_cache
@@ -26,7 +26,7 @@ def call_backs(request: HttpRequest) -> HttpResponse:
     user = cast(User, request.user)
     require(user, Right.CALL_BACK)
     waiting = [
-        {"task": task, "told": told_words(task.row.told), "now": told_words(task.row.now)}
+        {"task": task, "told": told_words(task.row.told), "now": now_words(task.row)}
         for task in callbacks.tasks_for(user)
     ]
     shown = {
