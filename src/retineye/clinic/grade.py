@@ -9,7 +9,7 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import timedelta
 from enum import StrEnum
 from typing import Any
@@ -161,6 +161,7 @@ def grade_photograph(photograph_id: UUID, *, alone: bool = False) -> Graded:
     claimed = claim(photograph_id, alone=alone)
     if claimed is None:
         return Graded.TAKEN
+    bound = bound.bind(exam=str(claimed.exam_id))
     try:
         with _lease_kept(claimed):
             made = _grade(claimed, grader)
@@ -351,6 +352,7 @@ def _verdict_row(photograph: Photograph, made: _Made) -> Verdict:
         reasons=[reason.value for reason in verdict.reasons],
         heatmap=made.heatmap,
         heatmap_inside=verdict.heatmap.inside if verdict.heatmap else None,
+        lesions=None if verdict.lesions is None else [asdict(lesion) for lesion in verdict.lesions],
         timings={**{stage: float(seconds) for stage, seconds in verdict.timings.items()}, "total": verdict.seconds},
     )
 
@@ -373,7 +375,7 @@ def _fail(photograph: Photograph, code: str, copies: _Copies | None = None) -> G
             return Graded.OVERTAKEN
         standing.refresh(exam)
         remember_failure(photograph, code)
-    log.warning("failed", photograph=str(photograph.pk), code=code)
+    log.warning("failed", photograph=str(photograph.pk), exam=str(photograph.exam_id), code=code)
     return Graded.FAILED
 
 

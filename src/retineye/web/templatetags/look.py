@@ -1,5 +1,6 @@
 """Small pieces of the look for templates: icons, severity steps, bars, the shell's own questions."""
 
+from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -18,7 +19,7 @@ from django.utils.translation import gettext as _
 from retineye.accounts.models import Role
 from retineye.accounts.policy import Person, Right, allowed, membership_of
 from retineye.clinic import checks
-from retineye.clinic.models import Patient
+from retineye.clinic.models import Patient, Verdict
 from retineye.web.language import REVIEWED
 
 register = template.Library()
@@ -54,6 +55,33 @@ def meter(probability: float, grade: int) -> SafeString:
         grade,
         f"{100 * probability:.1f}",
     )
+
+
+@register.filter
+def corners(outline: list[list[float]]) -> str:
+    """Write an outline, corners (x, y) as shares of a photograph, as the points of an SVG polygon."""
+    return " ".join(f"{x:.5f},{y:.5f}" for x, y in outline)
+
+
+@dataclass(frozen=True, slots=True)
+class LesionKind:
+    """How many places of one kind are outlined."""
+
+    code: str
+    words: str
+
+
+@register.filter
+def lesion_kinds(verdict: Verdict) -> list[LesionKind]:
+    """Count the places that look like a lesion, kind by kind."""
+    counts = Counter(lesion["code"] for lesion in verdict.lesions or [])
+    words = {
+        "MA": ngettext("%(count)d possible microaneurysm", "%(count)d possible microaneurysms", counts["MA"]),
+        "HE": ngettext("%(count)d possible haemorrhage", "%(count)d possible haemorrhages", counts["HE"]),
+        "EX": ngettext("%(count)d possible hard exudate", "%(count)d possible hard exudates", counts["EX"]),
+        "SE": ngettext("%(count)d possible soft exudate", "%(count)d possible soft exudates", counts["SE"]),
+    }
+    return [LesionKind(code, said % {"count": counts[code]}) for code, said in words.items() if counts[code]]
 
 
 def _figure(text: str) -> str:

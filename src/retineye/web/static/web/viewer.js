@@ -20,7 +20,7 @@
     const view = stage.querySelector(".stage-view");
     quietStyles();
     const preview = view.querySelector(".stage-photo");
-    const heat = view.querySelector(".stage-heat");
+    const above = view.querySelectorAll(".stage-heat, .stage-lesions");
     const viewer = window.OpenSeadragon({
       element: view,
       drawer: "canvas",
@@ -42,7 +42,7 @@
     });
     viewer.addHandler("open", () => {
       const image = viewer.world.getItemAt(0);
-      if (heat) viewer.addOverlay({ element: heat, location: image.getBounds() });
+      for (const element of above) viewer.addOverlay({ element, location: image.getBounds() });
       const settle = () => image.getFullyLoaded() && (preview.hidden = true);
       image.addHandler("fully-loaded-change", settle);
       settle();
