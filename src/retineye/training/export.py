@@ -182,7 +182,7 @@ def make_card(
     side: Mapping[str, Any] | None = None,
     lesions: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """Put together the content of card.json (its keys: docs/model-pack.md)."""
+    """Put together the content of card.json."""
     return {
         "schema": SCHEMA,
         "id": config.id,
