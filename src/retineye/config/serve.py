@@ -142,7 +142,7 @@ def _open_door(host: str, port: int, shown: Papers) -> Door:
     say(qr_for_terminal(addresses.door))
     say(f"Fingerprint of the certificate to trust (SHA-256):\n  {shown.fingerprint}")
     if addresses.by_name:
-        say(f"\nBy name, where the network knows it: {addresses.by_name}")
+        say(f"\nBy name, where the network knows it: {addresses.by_name}  (passkeys need the name)")
     say(f"On this machine: https://localhost:{port}/\n")
     door = Door(host, port + 1, addresses, shown)
     door.open()
