@@ -10,7 +10,7 @@ from django.db import connection
 from django.test import TransactionTestCase
 
 from retineye.accounts.triggers import Guard, install, remove
-from retineye.clinic import checks, grade
+from retineye.clinic import checks, grade, health
 from tests.cast import Clinic, open_clinic
 from tests.packs import write_tiny_pack
 
@@ -80,9 +80,11 @@ def own_house(request: pytest.FixtureRequest, settings: Any, tmp_path: Path) -> 
         settings.RETINEYE_ALLOW_TEST_PACK = True
     grade.close_grader()
     checks.forget()
+    health.forget()
     yield
     grade.close_grader()
     checks.forget()
+    health.forget()
 
 
 @pytest.fixture()

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 
 import pytest
 import structlog
+from django.http import HttpResponseNotFound
 
 from retineye.config.logs import logging_config
 
@@ -61,3 +62,26 @@ def test_what_axes_says_of_names_is_not_written(capfd: pytest.CaptureFixture[str
     with as_the_service_logs():
         logging.getLogger("axes.handlers.database").warning("New login failure by %s", "ana@hill.example")
     assert lines(capfd) == []
+
+
+def test_an_address_that_somebody_typed_is_told_by_its_pattern(capfd: pytest.CaptureFixture[str]) -> None:
+    from django.core.exceptions import SuspiciousOperation
+    from django.test import RequestFactory
+    from django.urls import resolve
+    from django.utils.log import log_response
+
+    unknown, known = (RequestFactory().get(path) for path in ("/patients/Ana Ruiz/", "/health/live/"))
+    known.resolver_match = resolve("/health/live/")
+    with as_the_service_logs():
+        for request in (unknown, known):
+            answer = HttpResponseNotFound()
+            log_response("Not Found: %s", request.path, response=answer, request=request)
+        logging.getLogger("django.security.DisallowedHost").error(
+            str(SuspiciousOperation("Invalid host Ana Ruiz")), extra={"status_code": 400, "request": unknown}
+        )
+    said = capfd.readouterr().err
+    first, second, third = [json.loads(line) for line in said.splitlines()]
+    assert "Ruiz" not in said
+    assert (first["event"], first["route"], first["method"], first["status"]) == ("Not Found", "", "GET", 404)
+    assert second["route"] == "health/live/"
+    assert third["event"] == "DisallowedHost"

@@ -10,7 +10,7 @@ from django.db import DatabaseError, connection
 from django.utils import timezone
 
 from retineye.accounts import answers
-from retineye.clinic import batch, queue, recall, retention, single, webhooks
+from retineye.clinic import batch, drift, queue, recall, retention, single, webhooks
 from retineye.clinic.escalation import escalate
 from retineye.clinic.orphans import remove_orphans
 from retineye.clinic.sender import Sender
@@ -84,6 +84,7 @@ class Worker:
                 expire(timezone.now())
                 retention.purge()
                 recall.fill_due()
+                drift.refresh(timezone.now())
                 for forget in (answers.forget, webhooks.forget, single.forget, batch.forget_pictures):
                     forget(timezone.now())
             except OSError:

@@ -4,6 +4,7 @@ import os
 import secrets
 import tempfile
 from collections.abc import Mapping
+from ipaddress import ip_network
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -23,6 +24,7 @@ SQLITE_OPTIONS: Mapping[str, Any] = MappingProxyType(
 )
 """One writer at a time: who writes waits for the lock at the start of a transaction, never in its middle."""
 
+_SHORTEST_KEY = 16
 _YES = frozenset({"1", "true", "yes", "on"})
 _NO = frozenset({"0", "false", "no", "off"})
 
@@ -188,6 +190,42 @@ def secret(name: str, made_in: Path) -> str:
     if len(given) < 40:
         raise ImproperlyConfigured(f"{name} must have at least 40 characters; it has {len(given)}.")
     return given
+
+
+def key(name: str) -> str:
+    """Give a secret from the variable or from the file that NAME_FILE names; empty where neither is set.
+
+    Raises
+    ------
+    ImproperlyConfigured
+        If it is too short to be one, or its file can not be read.
+    """
+    given, named = text(name), text(f"{name}_FILE")
+    if not given and named:
+        try:
+            given = Path(named).read_text(encoding="ascii").strip()
+        except (OSError, UnicodeError) as exc:
+            raise ImproperlyConfigured(f"{name}_FILE is {named!r}, and that can not be read: {exc}.") from exc
+    if (given or named) and len(given) < _SHORTEST_KEY:
+        raise ImproperlyConfigured(f"{name} must have at least {_SHORTEST_KEY} characters; it has {len(given)}.")
+    return given
+
+
+def networks(name: str) -> list[str]:
+    """Give addresses and networks, such as 10.1.0.0/16, that are written with commas; none where the variable is unset.
+
+    Raises
+    ------
+    ImproperlyConfigured
+        If one of them is neither.
+    """
+    found = words(name, [])
+    for word in found:
+        try:
+            ip_network(word)
+        except ValueError as exc:
+            raise ImproperlyConfigured(f"{name} must hold addresses such as 10.1.0.0/16; {word!r} is none.") from exc
+    return found
 
 
 def _make_secret(path: Path) -> None:

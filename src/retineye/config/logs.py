@@ -26,6 +26,22 @@ def places_only(_logger: WrappedLogger, _method: str, event: EventDict) -> Event
     return event
 
 
+def route_only(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """Put the pattern of a request's address where the address would be: people type names into addresses."""
+    record = event.get("_record")
+    request = getattr(record, "request", None)
+    if record is None or request is None:
+        return event
+    # Text without a place for arguments is an exception's own; Django puts the address behind the last colon.
+    form = str(record.msg)
+    event["event"] = form.rpartition(":")[0] if "%s" in form else record.name.rpartition(".")[2]
+    match = getattr(request, "resolver_match", None)
+    event["route"] = match.route if match else ""
+    event["method"] = getattr(request, "method", "")
+    event["status"] = getattr(record, "status_code", None)
+    return event
+
+
 def _shared() -> list[Any]:
     return [
         structlog.contextvars.merge_contextvars,
@@ -33,6 +49,7 @@ def _shared() -> list[Any]:
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         places_only,
+        route_only,
     ]
 
 

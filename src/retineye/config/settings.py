@@ -65,6 +65,8 @@ PROXIES = read.number("RETINEYE_PROXIES", 0, least=0, most=9)
 if HTTPS and PROXIES:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 SECURE_SSL_REDIRECT = HTTPS
+# What looks after the process asks it from within, past the proxy that speaks https.
+SECURE_REDIRECT_EXEMPT = [r"^health/(live|ready)/$", r"^metrics/$"] if PROXIES else []
 # The certificate of a local network is made anew now and then: a browser must not refuse what it knew before.
 SECURE_HSTS_SECONDS = 31_536_000 if HTTPS and not LAN else 0
 SECURE_REFERRER_POLICY = "same-origin"
@@ -94,6 +96,10 @@ CONTENT_SECURITY_POLICY: dict[str, Any] = {
         "frame-ancestors": [NONE],
     }
 }
+
+# --- who may watch
+RETINEYE_WATCH_TOKEN = read.key("RETINEYE_WATCH_TOKEN")
+RETINEYE_WATCH_FROM = read.networks("RETINEYE_WATCH_FROM")
 
 # --- the rooms and what they stand on
 INSTALLED_APPS = [

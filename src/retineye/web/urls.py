@@ -31,6 +31,7 @@ from retineye.web.views import (
     team,
     tray,
     uploads,
+    watch,
     worklist,
 )
 
@@ -41,6 +42,9 @@ urlpatterns = [
     path("offline/", line.offline, name="offline"),
     path("sw.js", line.service_worker, name="service_worker"),
     path("health/", home.health, name="health"),
+    path("health/live/", watch.live, name="health_live"),
+    path("health/ready/", watch.ready, name="health_ready"),
+    path("metrics/", watch.metrics, name="metrics"),
     path("setup/<str:token>/", join.first_run, name="first_run"),
     path("join/<str:token>/", join.join, name="join"),
     path("team/", team.team, name="team"),
