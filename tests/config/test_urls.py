@@ -20,6 +20,8 @@ PUBLIC = {
         "api-v1:api-nothing",
         "api-v1:openapi-json",
         "api-v1:openapi-view",
+        "fhir:metadata",
+        "fhir:nothing",
     ),
 }
 VALUES = {"pk": uuid4(), "token": "guessed", "eye": "right", "number": 1, "language": "fr", "kind": "patient"}

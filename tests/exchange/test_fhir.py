@@ -11,8 +11,8 @@ from fhir.resources.R4B.bundle import Bundle
 
 from retineye.clinic.models import Signature
 from retineye.clinic.reviews import read, sign, withdraw_signature
-from retineye.exchange.fhir import bundle, resources
-from retineye.exchange.told import Dme, Standing, told_of
+from retineye.exchange.fhir import bundle, exam_in, resources
+from retineye.exchange.told import Dme, Standing, TakenBack, told_of
 from retineye.grading.result import Eye, Grade
 from tests.cast import Clinic
 from tests.clinic.test_reviews import both
@@ -204,4 +204,65 @@ def test_the_rows_of_an_exam_become_what_is_told(hill: Clinic) -> None:
     assert [one.grade for one in after.human] == [Grade.MODERATE, Grade.MILD]
     Bundle.model_validate(bundle(after, base=BASE))
     withdraw_signature(hill.doctor, exam, "The other eye was meant.")
-    assert told_of(exam, now=timezone.now()).standing is Standing.PRELIMINARY
+    back = told_of(exam, now=timezone.now())
+    assert (back.standing, back.human, len(back.taken_back)) == (Standing.WITHDRAWN, (), 1)
+
+
+def test_what_was_signed_and_taken_back_says_so_under_the_same_ids(hill: Clinic) -> None:
+    exam = exam_with(hill, Grade.MODERATE, Grade.MILD)
+
+    def sign_it() -> dict[str, dict[str, Any]]:
+        read(hill.doctor, exam, both(Grade.MODERATE, Grade.MILD))
+        sign(hill.doctor, exam, Signature.How.PASSWORD)
+        return by_id(resources(told_of(exam, now=timezone.now())))
+
+    def by_id(made: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+        return {one["id"]: one for one in made}
+
+    def of_doctor(made: dict[str, dict[str, Any]]) -> dict[str, str]:
+        return {key: one["status"] for key, one in made.items() if key in doctors}
+
+    first = sign_it()
+    doctors = {key for key, one in first.items() if one["resourceType"] == "Observation" and "device" not in one}
+    assert set(of_doctor(first).values()) == {"final"} and len(doctors) == 6
+    withdraw_signature(hill.doctor, exam, "The other eye was meant.")
+    told_back = told_of(exam, now=timezone.now())
+    back = by_id(resources(told_back))
+    assert set(of_doctor(back).values()) == {"entered-in-error"}
+    for key in doctors:
+        assert "valueCodeableConcept" not in back[key] and "dataAbsentReason" in back[key]
+    (report,) = of("DiagnosticReport", list(back.values()))
+    assert (report["status"], report["id"] in first) == ("entered-in-error", True)
+    assert "must not be used" in report["conclusion"] and "presentedForm" not in report
+    assert {one["status"] for one in back.values() if "device" in one} == {"preliminary"}
+    again = sign_it()
+    assert set(of_doctor(again).values()) == {"entered-in-error"}
+    new = [one for one in again.values() if one["resourceType"] == "Observation" and one["id"] not in back]
+    assert {one["status"] for one in new} == {"amended"} and len(new) == 6
+    assert of("DiagnosticReport", list(again.values()))[0]["status"] == "amended"
+    for made in (back, again):
+        whole = bundle(told_back, base=BASE) if made is back else bundle(told_of(exam, now=timezone.now()), base=BASE)
+        Bundle.model_validate(whole)
+        places = {entry["fullUrl"] for entry in whole["entry"]}
+        assert all(f"{BASE}/{reference}" in places for reference in _references(whole))
+
+
+def test_a_referral_that_holds_no_more_is_revoked_under_the_same_id() -> None:
+    signed = told(Grade.MODERATE, Grade.MILD, signed=True)
+    asked = of("ServiceRequest", resources(signed))[0]
+    back = TakenBack(signed.revision, signed.signer_id, signed.signer, signed.made_at, signed.human)
+    amended = told(Grade.MILD, Grade.MILD, signed=True, standing=Standing.AMENDED, taken_back=(back,))
+    revoked = of("ServiceRequest", resources(amended))[0]
+    assert (revoked["id"], revoked["status"]) == (asked["id"], "revoked")
+    withdrawn = told(Grade.MILD, Grade.MILD, standing=Standing.WITHDRAWN, taken_back=(back,))
+    assert of("ServiceRequest", resources(withdrawn))[0]["status"] == "entered-in-error"
+
+
+def test_an_id_leads_back_to_its_exam() -> None:
+    one = told(Grade.MODERATE, Grade.MILD, signed=True)
+    theirs = {"Patient", "Organization", "Practitioner", "Device", "Media"}
+    for made in resources(one):
+        if made["resourceType"] not in theirs:
+            assert str(exam_in(made["id"])) == one.exam_id
+    for wrong in ("", "x", "1-report", "z" * 32 + "-report", "1" * 32, "1" * 31 + "-report"):
+        assert exam_in(wrong) is None

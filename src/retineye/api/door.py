@@ -55,7 +55,7 @@ def _guarded(view: View) -> View:
         except Exception:
             log.exception("api_broke")
             response = answer(ProblemError(Problem.SERVER_ERROR))
-        return _finished(request, response)
+        return finished(request, response)
 
     # A token is no cookie: nothing that another site's page sends carries it.
     guarded.login_required = False  # type: ignore[attr-defined]
@@ -76,7 +76,8 @@ def _mended(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBas
     return response
 
 
-def _finished(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
+def finished(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
+    """Tell with each answer which version gave it, and how many calls are left."""
     response.headers["RetinEye-API-Version"] = VERSION
     response.headers.setdefault("Cache-Control", "no-store")
     caller: Caller | None = getattr(request, "_caller", None)

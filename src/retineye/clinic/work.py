@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from retineye.accounts import answers
 from retineye.clinic import batch, drift, queue, recall, retention, single, webhooks
+from retineye.clinic.arrivals import file_next
 from retineye.clinic.escalation import escalate
 from retineye.clinic.orphans import remove_orphans
 from retineye.clinic.sender import Sender
@@ -57,7 +58,7 @@ class Worker:
             try:
                 self._sweep_when_due()
                 # By turns: neither patients nor programs wait behind a long row of the other.
-                busy = queue.take_one(self.name) | single.take_one() | batch.take_line()
+                busy = queue.take_one(self.name) | single.take_one() | batch.take_line() | file_next(timezone.now())
             except DatabaseError:
                 log.exception("database_refused", worker=self.name)
                 connection.close()

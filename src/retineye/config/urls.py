@@ -8,7 +8,7 @@ from allauth.mfa.webauthn import views as webauthn
 from django.urls import include, path
 from django.views.generic import RedirectView
 
-from retineye.api import root
+from retineye.api import dicomweb, fhir, root
 
 urlpatterns = [
     path("account/login/", account.login, name="account_login"),
@@ -34,5 +34,7 @@ urlpatterns = [
     path("account/second/keys/<int:pk>/name/", webauthn.edit_webauthn, name="mfa_edit_webauthn"),
     path("account/second/keys/<int:pk>/remove/", webauthn.remove_webauthn, name="mfa_remove_webauthn"),
     path("api/v1/", root.urls),
+    path("fhir/R4/", fhir.urls),
+    path("dicom-web/", dicomweb.urls),
     path("", include("retineye.web.urls")),
 ]

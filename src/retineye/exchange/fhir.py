@@ -5,9 +5,10 @@ no value but a `dataAbsentReason`. No Condition is ever made from a photograph.
 """
 
 from base64 import b64encode
-from collections.abc import Iterator, Mapping
-from typing import Any, Final
-from uuid import NAMESPACE_URL, UUID, uuid5
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+from uuid import UUID
 
 from retineye.exchange.codes import (
     DISC_CENTRED,
@@ -23,14 +24,22 @@ from retineye.exchange.codes import (
     SEVERITY_QUESTION,
     Code,
 )
+from retineye.exchange.fhir_who import (
+    SYSTEM,
+    Resource as Resource,
+    absent,
+    coding,
+    concept,
+    device_key,
+    device_of,
+    organization_of,
+    patient_of,
+    ref,
+)
 from retineye.exchange.told import ADVICE_OF_USE, METHOD, Dme, EyeTold, Shot, Standing, Told
 from retineye.exchange.uids import uid_of
 from retineye.grading.result import REASONS, Eye, Grade, Reason
 
-Resource = dict[str, Any]
-
-SYSTEM: Final = "urn:retineye"
-_ABSENT: Final = "http://terminology.hl7.org/CodeSystem/data-absent-reason"
 _CATEGORY: Final = "http://terminology.hl7.org/CodeSystem/observation-category"
 _SECTION: Final = "http://terminology.hl7.org/CodeSystem/v2-0074"
 _AGENT: Final = "http://terminology.hl7.org/CodeSystem/provenance-participant-type"
@@ -51,7 +60,7 @@ def bundle(told: Told, *, base: str, kind: str = "collection") -> Resource:
     entries = [_entry(resource, base, kind) for resource in resources(told)]
     whole: Resource = {
         "resourceType": "Bundle",
-        "id": _id(told, "bundle", told.revision),
+        "id": _id(told, "bundle", _signature(told.revision), told.revision.partition("+")[2] or "0"),
         "type": kind,
         "entry": entries,
     }
@@ -79,72 +88,35 @@ def resources(told: Told) -> list[Resource]:
     observations = list(_observations(told))
     made = [
         patient(told),
-        organization(told),
-        *([practitioner(told)] if told.signer_id else []),
+        organization_of(told.clinic_id, told.clinic),
+        *practitioners(told),
         *([device(told)] if told.machine else []),
         *([imaging_study(told)] if told.shots else []),
         *(media(told, shot) for shot in told.shots),
         *observations,
         diagnostic_report(told, observations),
-        *([service_request(told)] if told.refer else []),
+        *([service_request(told)] if told.refer or told.taken_back else []),
+        *_taken_back(told),
     ]
     return [*made, *provenances(told, observations)]
 
 
 def patient(told: Told) -> Resource:
-    """Give the patient as the clinic's own registry knows them."""
-    who = told.patient
-    given = who.name.split()
-    resource: Resource = {
-        "resourceType": "Patient",
-        "id": who.id,
-        "identifier": [
-            {"use": "usual", "system": f"{SYSTEM}:clinic:{told.clinic_id}:patient", "value": who.number},
-            *(
-                {"system": system if ":" in system else f"{SYSTEM}:issuer:{_word(system)}", "value": value}
-                for system, value in who.identifiers
-            ),
-        ],
-        "name": [{"use": "official", "text": who.name, "family": given[-1]}],
-        "gender": who.sex or "unknown",
-        "managingOrganization": _ref("Organization", told.clinic_id),
-    }
-    if given[:-1]:
-        resource["name"][0]["given"] = given[:-1]
-    if who.birth_date or who.birth_year:
-        resource["birthDate"] = who.birth_date.isoformat() if who.birth_date else f"{who.birth_year:04d}"
-    if who.deceased_on:
-        resource["deceasedDateTime"] = who.deceased_on.isoformat()
-    return resource
+    """Give the patient of the exam."""
+    return patient_of(told.patient, told.clinic_id)
 
 
-def organization(told: Told) -> Resource:
-    """Give the clinic."""
-    return {"resourceType": "Organization", "id": told.clinic_id, "name": told.clinic}
-
-
-def practitioner(told: Told) -> Resource:
-    """Give the doctor who signed."""
-    return {"resourceType": "Practitioner", "id": told.signer_id, "name": [{"text": told.signer}]}
+def practitioners(told: Told) -> list[Resource]:
+    """Give the doctors who signed, those too whose signature was taken back."""
+    signers = {one.signer_id: one.signer for one in told.taken_back}
+    if told.signer_id:
+        signers[told.signer_id] = told.signer
+    return [{"resourceType": "Practitioner", "id": key, "name": [{"text": name}]} for key, name in signers.items()]
 
 
 def device(told: Told) -> Resource:
-    """Give the software and the network that spoke: name, version, and the checksum of its weights."""
-    return {
-        "resourceType": "Device",
-        "id": _device(told),
-        "identifier": [{"system": f"{SYSTEM}:pack:sha256", "value": told.pack_sha256}] if told.pack_sha256 else [],
-        "status": "active",
-        "manufacturer": "The RetinEye developers",
-        "deviceName": [{"name": "RetinEye", "type": "user-friendly-name"}],
-        "modelNumber": told.pack_id or "none",
-        "type": {"text": "Software that grades fundus photographs"},
-        "version": [
-            {"type": {"text": "software"}, "value": told.version},
-            {"type": {"text": "model pack, with its preprocessing"}, "value": told.pack_id or "none"},
-        ],
-        "note": [{"text": ADVICE_OF_USE}],
-    }
+    """Give the software and the network that spoke in the exam."""
+    return device_of(told.pack_id, told.pack_sha256, told.version)
 
 
 def imaging_study(told: Told) -> Resource:
@@ -157,9 +129,9 @@ def imaging_study(told: Told) -> Resource:
                 {
                     "uid": uid_of(told.exam_id, f"series-{eye.value}"),
                     "number": number,
-                    "modality": _coding(OPHTHALMIC_PHOTOGRAPHY),
+                    "modality": coding(OPHTHALMIC_PHOTOGRAPHY),
                     "numberOfInstances": len(shots),
-                    "bodySite": _coding(RETINA[eye]),
+                    "bodySite": coding(RETINA[eye]),
                 }
             )
     study: Resource = {
@@ -170,12 +142,12 @@ def imaging_study(told: Told) -> Resource:
             {"type": {"text": "accession number"}, "system": f"{SYSTEM}:accession", "value": told.order},
         ],
         "status": "available",
-        "modality": [_coding(OPHTHALMIC_PHOTOGRAPHY)],
-        "subject": _ref("Patient", told.patient.id),
+        "modality": [coding(OPHTHALMIC_PHOTOGRAPHY)],
+        "subject": ref("Patient", told.patient.id),
         "started": _taken(told),
         "numberOfSeries": len(series),
         "numberOfInstances": len(told.shots),
-        "procedureCode": [_concept(SCREENING)],
+        "procedureCode": [concept(SCREENING)],
         "series": series,
     }
     return study
@@ -189,10 +161,10 @@ def media(told: Told, shot: Shot) -> Resource:
         "identifier": [{"system": f"{SYSTEM}:sha256", "value": shot.sha256}],
         "status": "completed",
         "type": {"text": "photograph"},
-        "modality": _concept(OPHTHALMIC_PHOTOGRAPHY),
-        "subject": _ref("Patient", told.patient.id),
+        "modality": concept(OPHTHALMIC_PHOTOGRAPHY),
+        "subject": ref("Patient", told.patient.id),
         "createdDateTime": shot.taken_at.isoformat(timespec="seconds") if shot.taken_at else _taken(told),
-        "bodySite": _concept(RETINA[shot.eye]),
+        "bodySite": concept(RETINA[shot.eye]),
         "height": shot.height_px,
         "width": shot.width_px,
         "content": {
@@ -202,31 +174,62 @@ def media(told: Told, shot: Shot) -> Resource:
         },
     }
     if shot.field in _FIELDS:
-        resource["view"] = _concept(_FIELDS[shot.field])
+        resource["view"] = concept(_FIELDS[shot.field])
     if shot.camera:
         resource["deviceName"] = shot.camera
     return resource
 
 
+@dataclass(frozen=True, slots=True)
+class _Reader:
+    """Whose word an observation is, and how firm it is."""
+
+    key: str
+    """Part of the observation's id."""
+    status: str
+    signer_id: str = ""
+    """Empty: the software's."""
+    issued: str = ""
+
+
+_MACHINE: Final = _Reader("machine", "preliminary")
+
+
 def _observations(told: Told) -> Iterator[Resource]:
     for eye in told.machine:
         if eye.photographed:
-            yield from _of_eye(told, eye, machine=True)
+            yield from _of_eye(told, eye, _MACHINE)
+    status = "amended" if told.standing is Standing.AMENDED else "final"
+    reader = _Reader(_signature(told.revision), status, told.signer_id, _instant(told))
     for eye in told.human:
         if eye.photographed:
-            yield from _of_eye(told, eye, machine=False)
+            yield from _of_eye(told, eye, reader)
 
 
-def _of_eye(told: Told, eye: EyeTold, *, machine: bool) -> Iterator[Resource]:
-    severity = _observation(told, eye, "severity", SEVERITY_QUESTION[eye.eye], machine=machine)
+def _taken_back(told: Told) -> Iterator[Resource]:
+    """Give again what was signed and taken back, without its values: whoever holds it learns that it does not count."""
+    for one in told.taken_back:
+        issued = one.signed_at.isoformat(timespec="seconds")
+        reader = _Reader(_signature(one.revision), "entered-in-error", one.signer_id, issued)
+        for eye in one.eyes:
+            if eye.photographed:
+                for observation in _of_eye(told, eye, reader):
+                    observation.pop("valueCodeableConcept", None)
+                    observation["dataAbsentReason"] = absent("Taken back by who signed it")
+                    yield observation
+
+
+def _of_eye(told: Told, eye: EyeTold, reader: _Reader) -> Iterator[Resource]:
+    machine = reader is _MACHINE
+    severity = _observation(told, eye, "severity", SEVERITY_QUESTION[eye.eye], reader)
     if eye.grade is None:
-        severity["dataAbsentReason"] = _absent(eye.why_not)
+        severity["dataAbsentReason"] = absent(eye.why_not)
     else:
         severity["valueCodeableConcept"] = severity_value(eye.grade)
     if machine and eye.grade is not None:
         severity["component"] = [
             {
-                "code": {"text": f"Probability of {grade.label}", "coding": [_coding(SEVERITY_ANSWER[grade])]},
+                "code": {"text": f"Probability of {grade.label}", "coding": [coding(SEVERITY_ANSWER[grade])]},
                 "valueQuantity": {
                     "value": round(probability, 4),
                     "unit": "probability",
@@ -239,15 +242,15 @@ def _of_eye(told: Told, eye: EyeTold, *, machine: bool) -> Iterator[Resource]:
     if machine and eye.unsure:
         severity["note"] = [{"text": "The network is unsure: a person must read the photographs."}]
     yield severity
-    quality = _observation(told, eye, "gradability", IMAGE_QUALITY, machine=machine)
+    quality = _observation(told, eye, "gradability", IMAGE_QUALITY, reader)
     quality["valueCodeableConcept"] = {"text": "gradable" if eye.readable else "not gradable"}
     reasons = _reasons(told, eye.eye) if machine and not eye.readable else ()
     if reasons:
         quality["note"] = [{"text": reason} for reason in reasons]
     yield quality
-    dme = _observation(told, eye, "dme", DME_QUESTION[eye.eye], machine=machine)
+    dme = _observation(told, eye, "dme", DME_QUESTION[eye.eye], reader)
     if eye.dme is Dme.CANNOT_JUDGE:
-        dme["dataAbsentReason"] = _absent("Cannot judge from the photographs")
+        dme["dataAbsentReason"] = absent("Cannot judge from the photographs")
     else:
         dme["valueCodeableConcept"] = {"text": eye.dme.value}
     yield dme
@@ -257,33 +260,31 @@ def severity_value(grade: Grade) -> Resource:
     """Give a grade as a concept: the LOINC answer, and the SNOMED finding where there is a disease."""
     finding = SEVERITY_FINDING.get(grade)
     return {
-        "coding": [_coding(SEVERITY_ANSWER[grade]), *([_coding(finding)] if finding else [])],
+        "coding": [coding(SEVERITY_ANSWER[grade]), *([coding(finding)] if finding else [])],
         "text": f"ICDR grade {int(grade)}: {grade.label}",
     }
 
 
-def _observation(told: Told, eye: EyeTold, what: str, code: Code, *, machine: bool) -> Resource:
-    who = "machine" if machine else "clinician"
-    status = "preliminary" if machine else "amended" if told.standing is Standing.AMENDED else "final"
-    identity = ("observation", what, eye.eye.value, who, *([] if machine else [told.revision.partition("+")[0]]))
+def _observation(told: Told, eye: EyeTold, what: str, code: Code, reader: _Reader) -> Resource:
+    machine = reader is _MACHINE
     resource: Resource = {
         "resourceType": "Observation",
-        "id": _id(told, *identity),
-        "status": status,
+        "id": _id(told, what, eye.eye.value, reader.key),
+        "status": reader.status,
         "category": [{"coding": [{"system": _CATEGORY, "code": "imaging", "display": "Imaging"}]}],
-        "code": _concept(code),
-        "subject": _ref("Patient", told.patient.id),
+        "code": concept(code),
+        "subject": ref("Patient", told.patient.id),
         "effectiveDateTime": _taken(told),
-        "bodySite": _concept(RETINA[eye.eye]),
+        "bodySite": concept(RETINA[eye.eye]),
         "method": {"text": METHOD if machine else "Colour fundus photographs read by a clinician"},
-        "derivedFrom": [_ref("Media", shot.id) for shot in told.shots if shot.eye is eye.eye],
+        "derivedFrom": [ref("Media", shot.id) for shot in told.shots if shot.eye is eye.eye],
     }
     if machine:
-        resource["device"] = _ref("Device", _device(told))
-        resource["performer"] = [_ref("Organization", told.clinic_id)]
+        resource["device"] = ref("Device", device_key(told.pack_sha256, told.version))
+        resource["performer"] = [ref("Organization", told.clinic_id)]
     else:
-        resource["issued"] = _instant(told)
-        resource["performer"] = [_ref("Practitioner", told.signer_id)]
+        resource["issued"] = reader.issued
+        resource["performer"] = [ref("Practitioner", reader.signer_id)]
     if not resource["derivedFrom"]:
         del resource["derivedFrom"]
     return resource
@@ -291,33 +292,37 @@ def _observation(told: Told, eye: EyeTold, what: str, code: Code, *, machine: bo
 
 def diagnostic_report(told: Told, observations: list[Resource]) -> Resource:
     """Give the report: what was concluded, by which guideline, and the PDF."""
-    words = [told.conclusion, f"Guideline: {told.guideline}; rule: {told.rule}.", ADVICE_OF_USE]
+    withdrawn = told.standing is Standing.WITHDRAWN
+    rule = f"; rule: {told.rule}" if told.rule else ""
+    words = [told.conclusion, f"Guideline: {told.guideline}{rule}.", ADVICE_OF_USE]
+    if withdrawn:
+        words = ["This report was withdrawn after it was signed, and must not be used.", ADVICE_OF_USE]
     resource: Resource = {
         "resourceType": "DiagnosticReport",
         "id": _id(told, "report"),
         "identifier": [{"system": f"{SYSTEM}:exam", "value": told.exam_id}],
         "status": told.standing.value,
         "category": [{"coding": [{"system": _SECTION, "code": "IMG", "display": "Diagnostic Imaging"}]}],
-        "code": _concept(SCREENING_REPORT),
-        "subject": _ref("Patient", told.patient.id),
+        "code": concept(SCREENING_REPORT),
+        "subject": ref("Patient", told.patient.id),
         "effectiveDateTime": _taken(told),
         "issued": told.made_at.isoformat(timespec="seconds"),
-        "performer": [_ref("Organization", told.clinic_id)],
+        "performer": [ref("Organization", told.clinic_id)],
         "conclusion": " ".join(
             word for word in [*words[:1], *(f"Addendum: {text}" for _at, _by, text in told.addenda), *words[1:]] if word
         ),
     }
     if told.signer_id:
-        resource["resultsInterpreter"] = [_ref("Practitioner", told.signer_id)]
+        resource["resultsInterpreter"] = [ref("Practitioner", told.signer_id)]
     if observations:
-        resource["result"] = [_ref("Observation", one["id"]) for one in observations]
+        resource["result"] = [ref("Observation", one["id"]) for one in observations]
     if told.shots:
-        resource["imagingStudy"] = [_ref("ImagingStudy", _id(told, "study"))]
-        resource["media"] = [{"link": _ref("Media", shot.id)} for shot in told.shots]
+        resource["imagingStudy"] = [ref("ImagingStudy", _id(told, "study"))]
+        resource["media"] = [{"link": ref("Media", shot.id)} for shot in told.shots]
     finding = SEVERITY_FINDING.get(told.grade) if told.grade is not None else None
     if finding and told.human:
-        resource["conclusionCode"] = [_concept(finding)]
-    if told.pdf:
+        resource["conclusionCode"] = [concept(finding)]
+    if told.pdf and not withdrawn:
         resource["presentedForm"] = [
             {
                 "contentType": "application/pdf",
@@ -330,18 +335,21 @@ def diagnostic_report(told: Told, observations: list[Resource]) -> Resource:
 
 
 def service_request(told: Told) -> Resource:
-    """Give the referral: a proposal until a doctor has signed."""
+    """Give the referral: a proposal until a doctor has signed; one that holds no more says so under the same id."""
+    status = "active" if told.signer_id else "draft"
+    if not told.refer:
+        status = "revoked" if told.signer_id else "entered-in-error"
     resource: Resource = {
         "resourceType": "ServiceRequest",
         "id": _id(told, "referral"),
-        "status": "active" if told.signer_id else "draft",
+        "status": status,
         "intent": "order" if told.signer_id else "proposal",
         "priority": "urgent" if told.urgent else "routine",
         "code": {"text": "Examination by an eye doctor"},
-        "subject": _ref("Patient", told.patient.id),
+        "subject": ref("Patient", told.patient.id),
         "authoredOn": _instant(told),
-        "requester": _ref("Practitioner", told.signer_id) if told.signer_id else _ref("Organization", told.clinic_id),
-        "reasonReference": [_ref("DiagnosticReport", _id(told, "report"))],
+        "requester": ref("Practitioner", told.signer_id) if told.signer_id else ref("Organization", told.clinic_id),
+        "reasonReference": [ref("DiagnosticReport", _id(told, "report"))],
         "note": [{"text": told.conclusion}],
     }
     if told.due_by:
@@ -355,10 +363,14 @@ def provenances(told: Told, observations: list[Resource]) -> list[Resource]:
     by_doctor = [one for one in observations if "device" not in one]
     made = []
     if by_machine:
-        made.append(_provenance(told, "machine", by_machine, _ref("Device", _device(told)), "assembler"))
+        made.append(
+            _provenance(
+                told, "machine", by_machine, ref("Device", device_key(told.pack_sha256, told.version)), "assembler"
+            )
+        )
     if by_doctor:
         report = {"resourceType": "DiagnosticReport", "id": _id(told, "report")}
-        who = _ref("Practitioner", told.signer_id)
+        who = ref("Practitioner", told.signer_id)
         made.append(_provenance(told, "clinician", [*by_doctor, report], who, "verifier"))
     return made
 
@@ -366,14 +378,14 @@ def provenances(told: Told, observations: list[Resource]) -> list[Resource]:
 def _provenance(told: Told, who: str, targets: list[Resource], agent: Resource, role: str) -> Resource:
     return {
         "resourceType": "Provenance",
-        "id": _id(told, "provenance", who, told.revision if who == "clinician" else ""),
-        "target": [_ref(one["resourceType"], one["id"]) for one in targets],
+        "id": _id(told, "provenance", _signature(told.revision) if who == "clinician" else who),
+        "target": [ref(one["resourceType"], one["id"]) for one in targets],
         "recorded": _instant(told) if who == "clinician" else told.made_at.isoformat(timespec="seconds"),
         "agent": [
             {
                 "type": {"coding": [{"system": _AGENT, "code": role, "display": role.capitalize()}]},
                 "who": agent,
-                "onBehalfOf": _ref("Organization", told.clinic_id),
+                "onBehalfOf": ref("Organization", told.clinic_id),
             }
         ],
     }
@@ -384,28 +396,23 @@ def _reasons(told: Told, eye: Eye) -> Iterator[str]:
     return (REASONS[Reason(code)][0] for code in codes)
 
 
-def _device(told: Told) -> str:
-    return str(uuid5(NAMESPACE_URL, f"{SYSTEM}:device:{told.version}:{told.pack_sha256}"))
-
-
 def _id(told: Told, *parts: str) -> str:
-    return str(uuid5(UUID(told.exam_id), "/".join(parts)))
+    # The exam is part of the id, so that whoever holds an id is led back to its rows. At most 64 letters, says R4.
+    return "-".join((UUID(told.exam_id).hex, *parts))
 
 
-def _ref(kind: str, key: str) -> Resource:
-    return {"reference": f"{kind}/{key}"}
+def exam_in(resource_id: str) -> UUID | None:
+    """Give the exam that a resource's id names; None where it names none."""
+    key, dash, _what = resource_id.partition("-")
+    try:
+        return UUID(key) if dash and len(key) == 32 else None
+    except ValueError:
+        return None
 
 
-def _coding(code: Code) -> Mapping[str, str]:
-    return {"system": code.system, "code": code.code, "display": code.display}
-
-
-def _concept(code: Code) -> Resource:
-    return {"coding": [_coding(code)], "text": code.display}
-
-
-def _absent(why: str) -> Resource:
-    return {"coding": [{"system": _ABSENT, "code": "unknown", "display": "Unknown"}], "text": why or "Not known"}
+def _signature(revision: str) -> str:
+    # The revision is the signature's id and a count of addenda; eight digits tell an exam's few signatures apart.
+    return revision[:8]
 
 
 def _taken(told: Told) -> str:
@@ -414,7 +421,3 @@ def _taken(told: Told) -> str:
 
 def _instant(told: Told) -> str:
     return (told.signed_at or told.made_at).isoformat(timespec="seconds")
-
-
-def _word(text: str) -> str:
-    return "".join(letter if letter.isalnum() else "-" for letter in text.lower()) or "unknown"

@@ -15,8 +15,9 @@ _STATUS: Final = {
     Standing.FINAL: "F",
     Standing.AMENDED: "C",
     Standing.APPENDED: "F",
+    Standing.WITHDRAWN: "X",
 }
-"""HL7 table 0123: preliminary, final, corrected."""
+"""HL7 table 0123: preliminary, final, corrected, no result."""
 _SEX: Final = {"female": "F", "male": "M", "other": "O"}
 _START, _END = b"\x0b", b"\x1c\x0d"
 

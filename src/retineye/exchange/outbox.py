@@ -23,7 +23,7 @@ from pynetdicom import AE, build_context
 
 from retineye.accounts import audit
 from retineye.clinic.models import Delivery, Destination, Exam, Report, Signature
-from retineye.clinic.signed import signed_of
+from retineye.clinic.signed import Signed, signed_of
 from retineye.exchange import fhir, hl7
 from retineye.exchange.dicom_out.objects import Files, as_bytes, objects
 from retineye.exchange.report_pdf import issue_report
@@ -34,6 +34,8 @@ log = structlog.get_logger(__name__)
 TRIES = 12
 """With pauses that double from one minute, a destination may be away for almost three days."""
 LOOK_BACK = timedelta(days=30)
+_BACK = "-back"
+"""A revision that ends so is not a signed state: it says that one was taken back."""
 _LEASE = timedelta(minutes=5)
 _TIMEOUT_S = 60.0
 
@@ -63,6 +65,27 @@ def find_due(now: datetime) -> int:
                     destination=destination, exam=exam, revision=signed.revision, defaults={"next_at": now}
                 )
                 opened += created
+        opened += _find_taken_back(destination, now)
+    return opened
+
+
+def _find_taken_back(destination: Destination, now: datetime) -> int:
+    """Open a row where a signed state was sent, its signature was taken back, and nobody has signed anew."""
+    if destination.kind != Destination.Kind.FHIR:
+        # The others have no word for it: an archive keeps what it holds, and is told with the next signature.
+        return 0
+    sent = Delivery.objects.filter(destination=destination, state=Delivery.State.SENT, exam__signed_at=None)
+    back = Signature.objects.filter(withdrawn_at__gte=now - LOOK_BACK, exam__in=sent.values("exam"))
+    opened = 0
+    for signature in back:
+        if sent.filter(exam=signature.exam_id, revision__startswith=str(signature.pk)).exists():
+            _row, created = Delivery.objects.get_or_create(
+                destination=destination,
+                exam_id=signature.exam_id,
+                revision=f"{signature.pk}{_BACK}",
+                defaults={"next_at": now},
+            )
+            opened += created
     return opened
 
 
@@ -84,16 +107,13 @@ def deliver_next(now: datetime) -> bool:
 def deliver(delivery: Delivery, now: datetime) -> None:
     """Send one signed state, and write down how it went."""
     signed = signed_of(delivery.exam)
-    if signed is None or signed.revision != delivery.revision:
+    back = delivery.revision.endswith(_BACK)
+    if (signed is not None) if back else (signed is None or signed.revision != delivery.revision):
         # Withdrawn or added to since: the newer state has a row of its own, and an older one is never sent late.
         _settle(delivery, now, state=Delivery.State.FAILED, error="superseded")
         return
     try:
-        pdf = standing_pdf(delivery.exam)
-        if not pdf:
-            issue_report(signed.review.reader, delivery.exam, Report.Kind.CLINICIAN, "en")
-            pdf = standing_pdf(delivery.exam)
-        _send(delivery.destination, told_of(delivery.exam, now=signed.signed_at, pdf=pdf))
+        _send(delivery.destination, _told(delivery.exam, signed, now))
     except DeliveryError as exc:
         _try_later(delivery, now, exc.code)
     except httpx.HTTPError:
@@ -105,6 +125,16 @@ def deliver(delivery: Delivery, now: datetime) -> None:
         _try_later(delivery, now, "broke")
     else:
         _settle(delivery, now, state=Delivery.State.SENT, error="")
+
+
+def _told(exam: Exam, signed: Signed | None, now: datetime) -> Told:
+    if signed is None:
+        return told_of(exam, now=now)
+    pdf = standing_pdf(exam)
+    if not pdf:
+        issue_report(signed.review.reader, exam, Report.Kind.CLINICIAN, "en")
+        pdf = standing_pdf(exam)
+    return told_of(exam, now=signed.signed_at, pdf=pdf)
 
 
 def _try_later(delivery: Delivery, now: datetime, code: str) -> None:

@@ -10,11 +10,11 @@ from django.utils import translation
 
 from retineye.clinic.eye import EyeResult, EyeStatus
 from retineye.clinic.matching import number_of, order_of
-from retineye.clinic.models import Exam, Report
+from retineye.clinic.models import Exam, Patient, Report
 from retineye.clinic.outcome import Pictured, outcome, pictures_of
 from retineye.clinic.referral import Conclusion, PatientResult
 from retineye.clinic.settings import settings_of, zone_of
-from retineye.clinic.signed import Signed, SignedEye, final_result, signed_of
+from retineye.clinic.signed import Signed, SignedEye, final_result, signed_of, withdrawn_of
 from retineye.grading.result import Eye, Grade
 
 ADVICE_OF_USE = "Assistive and research use. Not a cleared medical device. The final diagnosis is made by a clinician."
@@ -28,6 +28,8 @@ class Standing(StrEnum):
     FINAL = "final"
     AMENDED = "amended"
     APPENDED = "appended"
+    WITHDRAWN = "entered-in-error"
+    """It was signed, and the signature was taken back: what others hold of it is not to be used."""
 
 
 class Dme(StrEnum):
@@ -97,6 +99,17 @@ class EyeTold:
 
 
 @dataclass(frozen=True, slots=True)
+class TakenBack:
+    """What was signed once, and taken back."""
+
+    revision: str
+    signer_id: str
+    signer: str
+    signed_at: datetime
+    eyes: tuple[EyeTold, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Told:
     """An exam, as it is told to other systems."""
 
@@ -132,6 +145,8 @@ class Told:
     version: str
     made_at: datetime
     pdf: bytes
+    taken_back: tuple[TakenBack, ...] = ()
+    """The oldest first."""
 
     @property
     def eyes(self) -> tuple[EyeTold, ...]:
@@ -140,18 +155,21 @@ class Told:
 
 
 @translation.override("en")
-def told_of(exam: Exam, *, now: datetime, pdf: bytes = b"") -> Told:
+def told_of(exam: Exam, *, now: datetime, pdf: bytes = b"", hidden: bool = False) -> Told:
     """Read the rows of an exam into what is told of it.
 
     Parameters
     ----------
     pdf
         The clinician's report; see `standing_pdf`.
+    hidden
+        What the software says is kept from whoever asks, until a signature stands.
     """
     pictures = pictures_of(exam)
     signed = signed_of(exam)
     patient = exam.patient
-    hidden = settings_of(patient.organisation_id).shadow_mode and signed is None
+    hidden = (hidden or settings_of(patient.organisation_id).shadow_mode) and signed is None
+    back = withdrawn_of(exam)
     machine = outcome(exam, pictures)
     result = final_result(exam)
     latest = next((one.verdict for one in reversed(pictures) if one.verdict is not None), None)
@@ -164,20 +182,11 @@ def told_of(exam: Exam, *, now: datetime, pdf: bytes = b"") -> Told:
         taken_at=(exam.taken_at or min(taken)).astimezone(zone) if exam.taken_at or taken else None,
         clinic_id=str(patient.organisation_id),
         clinic=patient.organisation.name,
-        patient=Person(
-            id=str(patient.pk),
-            number=number_of(patient),
-            identifiers=tuple(patient.identifiers.order_by("system", "value").values_list("system", "value")),
-            name=patient.name,
-            birth_date=patient.birth_date,
-            birth_year=patient.birth_year,
-            sex=patient.sex,
-            deceased_on=patient.deceased_on,
-        ),
+        patient=person_of(patient),
         shots=tuple(_shot(one, hidden=hidden) for one in pictures),
         machine=() if hidden else tuple(_machine(eye, pictures) for eye in (machine.right, machine.left)),
         human=tuple(_human(eye) for eye in signed.eyes) if signed else (),
-        standing=_standing(signed),
+        standing=_standing(signed, taken_back=bool(back)),
         revision=signed.revision if signed else "unsigned",
         signer_id=str(signed.signer_id) if signed else "",
         signer=signed.signer if signed else "",
@@ -192,12 +201,36 @@ def told_of(exam: Exam, *, now: datetime, pdf: bytes = b"") -> Told:
         worse_eye=None if hidden else _worse(result),
         grade=None if hidden else result.grade,
         guideline=result.guideline.title,
-        rule=result.rule,
+        rule="" if hidden else result.rule,
         pack_id=latest.pack_id if latest else "",
         pack_sha256=latest.pack_sha256 if latest else "",
         version=version("retineye"),
         made_at=now.astimezone(zone),
         pdf=pdf,
+        taken_back=tuple(
+            TakenBack(
+                revision=one.revision,
+                signer_id=str(one.signer_id),
+                signer=one.signer,
+                signed_at=one.signed_at.astimezone(zone),
+                eyes=tuple(_human(eye) for eye in one.eyes),
+            )
+            for one in back
+        ),
+    )
+
+
+def person_of(patient: Patient) -> Person:
+    """Read a patient's record into what is told of it."""
+    return Person(
+        id=str(patient.pk),
+        number=number_of(patient),
+        identifiers=tuple(patient.identifiers.order_by("system", "value").values_list("system", "value")),
+        name=patient.name,
+        birth_date=patient.birth_date,
+        birth_year=patient.birth_year,
+        sex=patient.sex,
+        deceased_on=patient.deceased_on,
     )
 
 
@@ -222,9 +255,9 @@ def stored(place: str) -> bytes:
     return data
 
 
-def _standing(signed: Signed | None) -> Standing:
+def _standing(signed: Signed | None, *, taken_back: bool) -> Standing:
     if signed is None:
-        return Standing.PRELIMINARY
+        return Standing.WITHDRAWN if taken_back else Standing.PRELIMINARY
     if signed.amended:
         return Standing.AMENDED
     return Standing.APPENDED if signed.addenda else Standing.FINAL
