@@ -1,16 +1,13 @@
 """A signed exam reaches real peers once, waits while they are away, and an older state is never sent late."""
 
 import json
-import subprocess
 import threading
-import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
-import httpx  # noqa: TID251  the archive says over the web what it holds
 import pytest
 from django.utils import timezone
 from fhir.resources.R4B.bundle import Bundle
@@ -23,57 +20,13 @@ from retineye.exchange.outbox import deliver_next, find_due
 from retineye.grading.result import Grade
 from tests.cast import Clinic, add_exam, picture, send
 from tests.clinic.test_reviews import both
-from tests.exchange.listening import free_port
-from tests.peers import orthanc
-
-
-@dataclass
-class Archive:
-    """An Orthanc of our own."""
-
-    dicom: int
-    web: str
-
-    def classes(self) -> list[str]:
-        """Give the SOP classes of what it holds."""
-        ids = httpx.get(f"{self.web}/instances").json()
-        return sorted(httpx.get(f"{self.web}/instances/{one}/metadata/SopClassUid").text for one in ids)
+from tests.exchange.archives import Archive, running
 
 
 @pytest.fixture()
 def archive(tmp_path: Path) -> Iterator[Archive]:
-    made = Archive(free_port(), f"http://127.0.0.1:{free_port()}")
-    plugins = [str(one) for one in Path("/usr/share/orthanc/plugins").glob("libOrthancDicomWeb*")]
-    config = {
-        "Name": "TEST",
-        "StorageDirectory": str(tmp_path / "orthanc"),
-        "IndexDirectory": str(tmp_path / "orthanc"),
-        "DicomPort": made.dicom,
-        "HttpPort": int(made.web.rpartition(":")[2]),
-        "RemoteAccessAllowed": False,
-        "AuthenticationEnabled": False,
-        "Plugins": plugins,
-        "DicomAlwaysAllowStore": True,
-        "DicomWeb": {"Enable": True},
-    }
-    path = tmp_path / "orthanc.json"
-    path.write_text(json.dumps(config))
-    log = (tmp_path / "orthanc.log").open("wb")
-    process = subprocess.Popen([orthanc(), str(path)], stdout=log, stderr=log)
-    try:
-        until = time.monotonic() + 90
-        while time.monotonic() < until:
-            try:
-                httpx.get(f"{made.web}/system").raise_for_status()
-                break
-            except httpx.HTTPError:
-                assert process.poll() is None, (tmp_path / "orthanc.log").read_text()
-                time.sleep(0.2)
+    with running(tmp_path) as made:
         yield made
-    finally:
-        process.terminate()
-        process.wait(30)
-        log.close()
 
 
 def destination(hill: Clinic, kind: str, address: str, **more: str) -> Destination:
@@ -194,3 +147,41 @@ def test_a_message_lies_in_the_folder_as_a_whole(hill: Clinic, exam: Exam, tmp_p
     (file,) = folder.iterdir()
     assert file.suffix == ".hl7"
     assert file.read_bytes().startswith(b"MSH|")
+
+
+def test_a_fhir_server_learns_that_a_signature_was_taken_back(
+    hill: Clinic, exam: Exam, server: tuple[str, list[bytes], list[int]]
+) -> None:
+    destination(hill, "fhir", server[0])
+    destination(hill, "hl7file", "/nowhere")
+    signed(hill, exam)
+    now = timezone.now()
+    find_due(now)
+    while deliver_next(now):
+        continue
+    withdraw_signature(hill.doctor, exam, "The other eye was meant.")
+    assert find_due(now) == 1
+    assert find_due(now) == 0
+    assert deliver_next(now)
+    first, back = (json.loads(body) for body in server[1])
+    assert report_in(first)["status"] == "final"
+    assert (report_in(back)["status"], report_in(back)["id"]) == ("entered-in-error", report_in(first)["id"])
+    signed(hill, exam)
+    assert find_due(now) == 2
+    while deliver_next(now):
+        continue
+    assert report_in(json.loads(server[1][-1]))["status"] == "amended"
+
+
+def test_what_was_taken_back_before_it_was_sent_is_not_told_of(
+    hill: Clinic, exam: Exam, server: tuple[str, list[bytes], list[int]]
+) -> None:
+    destination(hill, "fhir", server[0])
+    signed(hill, exam)
+    withdraw_signature(hill.doctor, exam, "The other eye was meant.")
+    assert find_due(timezone.now()) == 0
+
+
+def report_in(sent: dict[str, Any]) -> dict[str, Any]:
+    (found,) = (one["resource"] for one in sent["entry"] if one["resource"]["resourceType"] == "DiagnosticReport")
+    return found
