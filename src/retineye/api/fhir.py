@@ -154,7 +154,7 @@ def resource(request: HttpRequest, kind: str, key: str) -> HttpResponse:
     if kind == "Patient":
         _remember(caller.user, audit.Action.PATIENT_VIEWED, "patient", UUID(key))
     elif exam is not None:
-        _remember(caller.user, audit.Action.EXAM_VIEWED, "exam", exam.pk, kind=kind)
+        _remember(caller.user, audit.Action.EXAM_VIEWED, "exam", exam.pk, resource=kind)
     return _answer(found)
 
 
@@ -176,7 +176,7 @@ def resources(request: HttpRequest, kind: str) -> HttpResponse:
     except SearchError as exc:
         raise Failed(400, str(exc)) from exc
     what = audit.Action.PATIENTS_SEARCHED if kind == "Patient" else audit.Action.EXPORTED
-    _remember(caller.user, what, "", None, kind=kind, found=len(page.items))
+    _remember(caller.user, what, "", None, resource=kind, found=len(page.items))
     here = f"{_base(request)}/{kind}"
     kept = [(name, value) for name, value in given if name != "_cursor"]
     links = [{"relation": "self", "url": f"{here}?{urlencode(kept)}"}]
@@ -272,7 +272,7 @@ def _remember(user: User, action: audit.Action, kind: str, key: UUID | None, **d
         organisation=user.membership.organisation_id,
         object_type=kind,
         object_id=key,
-        detail={"via": "fhir", **{("resource" if name == "kind" else name): value for name, value in detail.items()}},
+        detail={"via": "fhir", **detail},
     )
 
 
