@@ -76,9 +76,7 @@ def test_somebody_who_was_switched_off_does_not_come_in(client: Client, hill: Cl
     assert "_auth_user_id" not in client.session
 
 
-@pytest.mark.parametrize(
-    "name", ["account_signup", "account_email", "account_reset_password", "account_set_password", "mfa_index"]
-)
+@pytest.mark.parametrize("name", ["account_signup", "account_email", "account_reset_password", "account_set_password"])
 def test_there_is_no_way_to_register_or_to_reset_a_password_alone(name: str) -> None:
     with pytest.raises(NoReverseMatch):
         reverse(name)

@@ -113,7 +113,8 @@ def test_without_the_passkey_nobody_comes_in_and_the_page_says_so(desk: BrowserC
     page.get_by_role("button", name="Use your passkey").click()
     expect(page.get_by_text("That did not work, or was cancelled. Try again.")).to_be_visible()
     page.goto(f"{here}/worklist/")
-    expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
+    expect(page.get_by_role("heading", name="Worklist")).to_have_count(0)
+    expect(page.get_by_role("heading", name="One step more")).to_be_visible()
 
 
 def test_at_a_bare_address_the_page_says_why_there_is_none(browser: Browser, service: Service, exam: str) -> None:

@@ -76,12 +76,12 @@ def idle_minutes_of(user: User) -> int:
 
 def has_second_factor(user: User) -> bool:
     """Say whether the person has an app or a passkey."""
-    return Authenticator.objects.filter(user_id=user.pk, type__in=FACTORS).exists()
+    return bool(Authenticator.objects.filter(user_id=user.pk, type__in=FACTORS).exists())
 
 
 def has_passkey(user: User) -> bool:
     """Say whether the person has a passkey."""
-    return Authenticator.objects.filter(user_id=user.pk, type=Authenticator.Type.WEBAUTHN).exists()
+    return bool(Authenticator.objects.filter(user_id=user.pk, type=Authenticator.Type.WEBAUTHN).exists())
 
 
 def with_second_factor(organisation: Organisation) -> set[UUID]:

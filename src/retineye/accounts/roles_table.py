@@ -2,6 +2,7 @@
 
 import ast
 import inspect
+import itertools
 
 from retineye.accounts import policy
 from retineye.accounts.models import Role
@@ -16,7 +17,7 @@ def sentences() -> dict[Right, str]:
         if isinstance(node, ast.ClassDef) and node.name == Right.__name__
     ]
     found: dict[Right, str] = {}
-    for named, said in zip(body, body[1:], strict=False):
+    for named, said in itertools.pairwise(body):
         if isinstance(named, ast.Assign) and isinstance(said, ast.Expr) and isinstance(named.targets[0], ast.Name):
             found[Right[named.targets[0].id]] = str(ast.literal_eval(said.value))
     return found

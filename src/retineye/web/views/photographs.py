@@ -10,6 +10,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
 from retineye.accounts.models import User
+from retineye.accounts.policy import Right, require
 from retineye.clinic import exams, intake
 from retineye.clinic.access import exams_for, photographs_for
 from retineye.clinic.models import Eye, Field
@@ -25,6 +26,7 @@ def exam_upload(request: HttpRequest, pk: UUID) -> JsonResponse:
     """Take one photograph into a lane; a refusal is a sentence for the person who sent it."""
     user = cast(User, request.user)
     exam = get_object_or_404(exams_for(user), pk=pk)
+    require(user, Right.SEND_PHOTOGRAPH)
     form = UploadForm(request.POST, request.FILES)
     if not form.is_valid():
         return JsonResponse({"code": "bad_form", "sentence": str(BAD_FORM)}, status=400)

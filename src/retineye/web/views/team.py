@@ -115,16 +115,16 @@ def _done(request: HttpRequest, user: User, found: Membership) -> dict[str, Any]
                 people.change_role(user, found, Role(form.cleaned_data["role"]))
                 messages.success(request, _("The role is changed. It holds from the next click on."))
         case "close":
-            form = ClosingForm(request.POST)
-            if not form.is_valid():
-                return {"state_form": form}
-            people.close(user, found, people.Reason(form.cleaned_data["reason"]))
+            closing = ClosingForm(request.POST)
+            if not closing.is_valid():
+                return {"state_form": closing}
+            people.close(user, found, people.Reason(closing.cleaned_data["reason"]))
             messages.success(request, _("The account is closed, and signed out everywhere."))
         case "open":
-            form = OpeningForm(request.POST)
-            if not form.is_valid():
-                return {"state_form": form}
-            people.open_again(user, found, people.Reason(form.cleaned_data["reason"]))
+            opening = OpeningForm(request.POST)
+            if not opening.is_valid():
+                return {"state_form": opening}
+            people.open_again(user, found, people.Reason(opening.cleaned_data["reason"]))
             messages.success(request, _("The account is open again."))
         case "link" if found.user.is_active and not found.user.machine:
             path = passwords.link_for(user, found)

@@ -100,6 +100,7 @@ def upload_finish(request: HttpRequest, pk: UUID) -> JsonResponse:
 def upload_preview(request: HttpRequest, pk: UUID) -> HttpResponse:
     """Show a photograph that waits for its eye, small and without metadata, to its sender alone."""
     user = cast(User, request.user)
+    require(user, Right.SEND_PHOTOGRAPH)
     found = get_object_or_404(uploads.uploads_for(user), pk=pk)
     place = uploads.place_of(found)
     picture = preview(place.read_bytes()) if place.exists() else None
