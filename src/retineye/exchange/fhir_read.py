@@ -75,7 +75,8 @@ def devices(user: User) -> list[Resource]:
 def read(user: User, kind: str, key: str, *, with_paper: bool = False) -> Resource | None:
     """Give one resource by its id; None where the person may see none of that id."""
     if kind == "Patient":
-        patient = records_for(user).filter(pk=_uuid(key)).first() if _uuid(key) else None
+        own = _uuid(key)
+        patient = records_for(user).filter(pk=own).first() if own else None
         return of_patient(patient) if patient else None
     if kind == "Device":
         return next((one for one in devices(user) if one["id"] == key), None)

@@ -9,7 +9,7 @@ import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import IO, Final
 
 from retineye.clinic.archive import is_archive
 
@@ -146,9 +146,9 @@ def breaks_off(found: Found) -> bool:
     return not head
 
 
-def _listed(file: object) -> bool:
+def _listed(file: IO[bytes]) -> bool:
     try:
-        with zipfile.ZipFile(file) as archive:  # type: ignore[arg-type]
+        with zipfile.ZipFile(file) as archive:
             archive.infolist()
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, RuntimeError):
         return False
