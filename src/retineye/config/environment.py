@@ -211,6 +211,32 @@ def key(name: str) -> str:
     return given
 
 
+def bucket(name: str, *, endpoint: str, region: str, key_id: str, secret: str, prefix: str) -> dict[str, Any]:
+    """Give Django's settings of the store of files: the bucket, or the media folder where none is named.
+
+    Raises
+    ------
+    ImproperlyConfigured
+        If something of a bucket is set and no bucket, or half of a key.
+    """
+    folder = {"BACKEND": "django.core.files.storage.FileSystemStorage"}
+    named = text(name)
+    if not named:
+        if endpoint or region or key_id or secret or prefix:
+            raise ImproperlyConfigured(f"{name} names no bucket, but another RETINEYE_S3_ variable is set.")
+        return folder
+    if bool(key_id) != bool(secret):
+        raise ImproperlyConfigured("RETINEYE_S3_KEY and RETINEYE_S3_SECRET belong together: set both or neither.")
+    options: dict[str, Any] = {"bucket_name": named, "location": prefix}
+    if endpoint:
+        # A store of one's own seldom has a name for each bucket.
+        options |= {"endpoint_url": endpoint, "path_style": True}
+    if key_id:
+        options |= {"access_key": key_id, "secret_key": secret}
+    options["region_name"] = region or "us-east-1"
+    return {"BACKEND": "retineye.clinic.bucket.BucketStorage", "OPTIONS": options}
+
+
 def networks(name: str) -> list[str]:
     """Give addresses and networks, such as 10.1.0.0/16, that are written with commas; none where the variable is unset.
 

@@ -22,7 +22,14 @@ FILE_UPLOAD_TEMP_DIR = str(read.made(DATA_DIR / "incoming"))
 FILE_UPLOAD_PERMISSIONS = 0o400
 FILE_UPLOAD_DIRECTORY_PERMISSIONS = 0o700
 STORAGES = {
-    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "default": read.bucket(
+        "RETINEYE_S3_BUCKET",
+        endpoint=read.text("RETINEYE_S3_ENDPOINT"),
+        region=read.text("RETINEYE_S3_REGION"),
+        key_id=read.text("RETINEYE_S3_KEY"),
+        secret=read.key("RETINEYE_S3_SECRET"),
+        prefix=read.text("RETINEYE_S3_PREFIX"),
+    ),
     "staticfiles": {
         "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
         if DEBUG
