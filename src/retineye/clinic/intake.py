@@ -369,7 +369,7 @@ def _write_row(photograph: Photograph, by: User, answered: Collection[Question])
         refuse_if_signed(exam)
         refuse_without_consent(exam)
         photograph.save(force_insert=True)
-        queue.enqueue(photograph.pk)
+        queue.enqueue(photograph.pk, via=photograph.via)
         standing.refresh(exam)
         for action in (
             audit.Action.PHOTOGRAPH_RECEIVED,

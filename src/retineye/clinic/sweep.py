@@ -96,10 +96,10 @@ def _give_up(photograph: Photograph, update: Callable[..., int]) -> int:
 
 def _announce(now: datetime, alone: Callable[[UUID], None]) -> tuple[int, int]:
     waiting = Photograph.objects.filter(state=State.WAITING, nudged_at__lt=now - LOST_AFTER).order_by("nudged_at")
-    found = list(waiting.values_list("pk", "lapses")[:_BATCH])
-    named = queue.announced(pk for pk, _ in found) if found else set()
+    found = list(waiting.values_list("pk", "lapses", "via")[:_BATCH])
+    named = queue.announced(pk for pk, *_ in found) if found else set()
     announced = tried = 0
-    for pk, lapses in found:
+    for pk, lapses, via in found:
         deadly = lapses >= DEATHS
         if pk in named and not deadly:
             continue
@@ -109,7 +109,7 @@ def _announce(now: datetime, alone: Callable[[UUID], None]) -> tuple[int, int]:
             if not mine.update(nudged_at=now):
                 continue
             if not deadly:
-                queue.enqueue(pk)
+                queue.enqueue(pk, via=via)
                 announced += 1
         if deadly:
             alone(pk)

@@ -181,6 +181,12 @@ CRISPY_TEMPLATE_PACK = "bootstrap5"
 DATABASES: dict[str, Any] = {"default": read.database("DATABASE_URL", DATA_DIR / "retineye.sqlite3")}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 CACHES = {"default": {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "retineye_cache"}}
+RETINEYE_QUEUE = read.one_of("RETINEYE_QUEUE", "database", ("database", "celery"))
+RETINEYE_BROKER_URL = read.text("RETINEYE_BROKER_URL")
+RETINEYE_PROCESSES = read.number("RETINEYE_PROCESSES", 1, least=1, most=256)
+RETINEYE_GRADE_LIMIT_S = read.number("RETINEYE_GRADE_LIMIT_S", 300, least=10, most=3600)
+if (RETINEYE_QUEUE == "celery") != bool(RETINEYE_BROKER_URL):
+    raise ImproperlyConfigured("RETINEYE_QUEUE=celery and RETINEYE_BROKER_URL belong together: set both or neither.")
 TASKS = {"default": {"BACKEND": "django_tasks_db.DatabaseBackend", "QUEUES": ["grading"]}}
 
 # --- people

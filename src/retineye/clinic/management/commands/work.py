@@ -9,7 +9,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from retineye.clinic.checks import NO_PACK_STATUS
+from retineye.clinic import queue
+from retineye.clinic.checks import NO_PACK_STATUS, pack_status
 from retineye.clinic.grade import open_grader
 from retineye.clinic.work import Worker
 from retineye.grading.errors import PackError
@@ -25,16 +26,28 @@ class Command(BaseCommand):
         parser.add_argument("--parent", type=int, help="End when this process, which started the worker, is gone.")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Open the pack, then work."""
+        """See that there is a pack, then work."""
+        if queue.BROKERED:
+            # Not opened here: the processes that grade are copies of this one, and a network's threads are not copied.
+            status = pack_status(fresh=True)
+            if not status.ok:
+                raise CommandError(f"The worker does not start: {status.message}", returncode=NO_PACK_STATUS)
+            queue.run()
+            return
         try:
             open_grader()
         except PackError as exc:
             raise CommandError(f"The worker does not start: {exc}", returncode=NO_PACK_STATUS) from exc
-        worker = Worker(name=f"{socket.gethostname()[:40]}-{os.getpid()}", parent=options["parent"])
+        take_turns(options["parent"])
 
-        def stop(signum: int, frame: FrameType | None) -> None:
-            worker.stop()
 
-        signal.signal(signal.SIGTERM, stop)
-        signal.signal(signal.SIGINT, stop)
-        worker.run()
+def take_turns(parent: int | None) -> None:
+    """Run the loop of the worker in this process until it is told to stop."""
+    worker = Worker(name=f"{socket.gethostname()[:40]}-{os.getpid()}", parent=parent)
+
+    def stop(signum: int, frame: FrameType | None) -> None:
+        worker.stop()
+
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, stop)
+    worker.run()
