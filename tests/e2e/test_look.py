@@ -15,7 +15,7 @@ WIDTHS = (1280, 375)
 WEIGHT_LIMIT = 200_000
 """Bytes over the line of the heaviest page, photographs apart, where static files are compressed."""
 
-FRONT = ["/", "/about/", "/account/login/", "/nothing-here/"]
+FRONT = ["/", "/about/", "/account/login/", "/password/forgotten/", "/nothing-here/"]
 INSIDE = [
     "/worklist/",
     "/worklist/?show=all",
@@ -25,6 +25,8 @@ INSIDE = [
     "/team/",
     "/audit/",
     "/account/password/change/",
+    "/account/second/",
+    "/account/devices/",
     "/account/logout/",
 ]
 

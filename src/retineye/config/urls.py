@@ -6,6 +6,7 @@ from allauth.mfa.recovery_codes import views as recovery_codes
 from allauth.mfa.totp import views as totp
 from allauth.mfa.webauthn import views as webauthn
 from django.urls import include, path
+from django.views.decorators.cache import never_cache
 from django.views.generic import RedirectView
 
 from retineye.api import dicomweb, fhir, root
@@ -19,9 +20,9 @@ urlpatterns = [
     path("account/second/", mfa.index, name="mfa_index"),
     path("account/second/sign-in/", mfa.authenticate, name="mfa_authenticate"),
     path("account/second/again/", mfa.reauthenticate, name="mfa_reauthenticate"),
-    path("account/second/app/", totp.activate_totp, name="mfa_activate_totp"),
+    path("account/second/app/", never_cache(totp.activate_totp), name="mfa_activate_totp"),
     path("account/second/app/remove/", totp.deactivate_totp, name="mfa_deactivate_totp"),
-    path("account/second/codes/", recovery_codes.view_recovery_codes, name="mfa_view_recovery_codes"),
+    path("account/second/codes/", never_cache(recovery_codes.view_recovery_codes), name="mfa_view_recovery_codes"),
     path("account/second/codes/new/", recovery_codes.generate_recovery_codes, name="mfa_generate_recovery_codes"),
     path(
         "account/second/codes/recovery-codes.txt",
