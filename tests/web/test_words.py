@@ -4,7 +4,7 @@ from datetime import date, timedelta
 
 import pytest
 import time_machine
-from django.utils import timezone
+from django.utils import timezone, translation
 
 from retineye.clinic.models import Patient
 from retineye.web.templatetags import look
@@ -26,6 +26,17 @@ NOW = "2026-11-25T10:00:00Z"
 )
 def test_a_probability_never_reads_as_certain_when_it_is_not(probability: float, words: str) -> None:
     assert look.percent(probability) == words
+
+
+@pytest.mark.parametrize(("language", "words"), [("en", "< 1 %"), ("hi", "< 1 %"), ("ar", "\u2066< 1 %\u2069")])
+def test_a_sign_stays_before_its_number_where_the_page_runs_from_right_to_left(language: str, words: str) -> None:
+    with translation.override(language):
+        assert look.percent(0.0001) == words
+
+
+def test_an_icon_that_points_along_the_line_turns_with_it_and_a_clock_does_not() -> None:
+    assert "icon-along" in look.icon("chevron-right")
+    assert "icon-along" not in look.icon("clock")
 
 
 @pytest.mark.parametrize(
