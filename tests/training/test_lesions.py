@@ -239,7 +239,8 @@ def test_a_run_goes_on_with_lesions_from_one_without_and_holds_out_the_same(tabl
 
     graded = graded_table(tmp_path / "graded", table)
     train(config_file(tmp_path), graded, tmp_path / "first", threads=2, lesions=table)
-    more = f'lesions = 1.0\nheld_out = "first/split.csv"\nweights = "{tmp_path / "first" / "checkpoint.pt"}"\n'
+    start = tmp_path / "first" / "checkpoint.pt"
+    more = f'lesions = 1.0\nkeep_start = 0.5\nheld_out = "first/split.csv"\nweights = "{start}"\n'
     text = TINY.replace('weights = "none"\n', "").replace('id = "tiny"', 'id = "second"') + more
     pack = train(config_file(tmp_path, text), graded, tmp_path / "second", threads=2, lesions=table)
     assert pack is not None

@@ -121,3 +121,19 @@ def test_a_set_with_few_grades_is_not_drawn_more_for_its_size() -> None:
     assert weights.sum() == pytest.approx(1)
     assert weights[:80].sum() == pytest.approx(2 * weights[80:100].sum())
     assert weights[100:].sum() == pytest.approx(weights[:100].sum())
+
+
+def test_a_network_goes_a_share_of_the_way_back_to_where_it_started() -> None:
+    import torch
+
+    from retineye.training.network import blend, build
+
+    torch.manual_seed(8)
+    start, learned = (build("tf_efficientnet_lite0", "none", lesions=True) for _ in range(2))
+    before = {key: value.clone() for key, value in learned.state_dict().items()}
+    blend(learned, start, 0.25)
+    for key, value in learned.state_dict().items():
+        if not value.dtype.is_floating_point or key.startswith("lesions."):
+            assert torch.equal(value, before[key]), key
+        else:
+            assert torch.allclose(value, 0.75 * before[key] + 0.25 * start.state_dict()[key], atol=1e-6), key

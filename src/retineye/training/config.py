@@ -9,8 +9,20 @@ from pathlib import Path
 from typing import Any, Final, Self
 
 _TOLD: Final = frozenset(
-    {"id", "size_px", "views", "purpose", "gradability", "side", "licence", "intended_use", "limits", "sha256"}
-)
+    {
+        "id",
+        "size_px",
+        "views",
+        "keep_start",
+        "purpose",
+        "gradability",
+        "side",
+        "licence",
+        "intended_use",
+        "limits",
+        "sha256",
+    }
+)  # fmt: skip
 """Keys that change no weight: they come into play when the pack is made."""
 
 
@@ -41,6 +53,8 @@ class TrainingConfig:
     weights: str = "imagenet"
     """`imagenet` (from an installed package), `timm` (timm's own download), `none`, a checkpoint's path, or the folder
     of a model pack."""
+    keep_start: float = 0.0
+    """Share, below 1, of the weights that the run started from in those that are shipped; 0 ships what was learned."""
     head: str = "classes"
     """`classes` (five logits) or `regression` (one number with cut points, as the first RetinEye had)."""
     holdout: float = 0.15
@@ -173,6 +187,7 @@ class TrainingConfig:
             "fine": not 0 <= self.fine < 1,
             "dme": self.dme < 0,
             "lesions": self.lesions < 0,
+            "keep_start": not 0 <= self.keep_start < 1,
         }
         if bad := [key for key, is_wrong in wrong.items() if is_wrong]:
             raise ConfigError(f"{path}: {', '.join(bad)} out of range (see docs/training.md).")

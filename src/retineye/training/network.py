@@ -110,6 +110,19 @@ def build(
     return network
 
 
+def blend(network: GradingNetwork, start: GradingNetwork, share: float) -> None:
+    """Move a network's weights a share of the way back to those that it started from; lesion maps stay as learned.
+
+    A network that has gone on learning and the one that it was lie in one valley: between them both what it knew and
+    what it learned hold (Wortsman et al., Robust fine-tuning of zero-shot models, 2022).
+    """
+    kept = start.state_dict()
+    with torch.no_grad():
+        for key, value in network.state_dict().items():
+            if value.dtype.is_floating_point and not key.startswith("lesions."):
+                value.lerp_(kept[key], share)
+
+
 def _packaged(backbone: str) -> dict[str, torch.Tensor]:
     if backbone not in PACKAGED:
         raise WeightsError(f"No installed package holds weights for {backbone}: use weights = 'timm' or 'none'.")

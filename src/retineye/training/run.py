@@ -48,7 +48,7 @@ from retineye.training.loop import Trainer
 from retineye.training.macula import risk_of
 from retineye.training.memory import keep_freed_memory
 from retineye.training.model_card import render
-from retineye.training.network import GradingNetwork, WeightsError, build
+from retineye.training.network import GradingNetwork, WeightsError, blend, build
 from retineye.training.photographs import Photograph, PhotographsError, read_photographs, threefold_sets
 from retineye.training.progress import TrainingProgress
 from retineye.training.side import Learned
@@ -205,6 +205,8 @@ def train(
     if not team.first:
         return None
     network = trainer.averaged.to("cpu")
+    if config.keep_start:
+        blend(network, started(config, material), config.keep_start)
     side = load_side(config_file.parent / config.side) if config.side else None
     return finish(config, network, material, gradability, folder, threads=threads, say=say, side=side)
 
@@ -251,6 +253,14 @@ def fit(
     torch.set_num_threads(threads)
     cv2.setNumThreads(1)
     torch.manual_seed(config.seed)
+    network = started(config, material)
+    trainer = Trainer(config, network, InputSpec(config.size_px), folder, on_progress, team)
+    trainer.fit(material.squares, material.rows, material.train, material.held, material.outlines, resume=resume)
+    return trainer
+
+
+def started(config: TrainingConfig, material: Material) -> GradingNetwork:
+    """Build the network with the weights that the config starts from."""
     outputs = 1 if config.head == "regression" else 5
     network = build(config.backbone, config.weights, outputs, config.dropout, lesions=config.lesions > 0)
     if Path(config.weights).is_dir():
@@ -258,9 +268,7 @@ def fit(
         chosen = np.random.default_rng(config.seed).permutation(material.train)[:SETTLED_ON]
         spec = InputSpec(config.size_at(0))
         settle(network, np.stack([plain(np.ascontiguousarray(material.squares[int(i)]), spec) for i in chosen]))
-    trainer = Trainer(config, network, InputSpec(config.size_px), folder, on_progress, team)
-    trainer.fit(material.squares, material.rows, material.train, material.held, material.outlines, resume=resume)
-    return trainer
+    return network
 
 
 def open_run_folder(config_file: Path, folder: Path, *, resume: bool) -> None:
