@@ -1,8 +1,11 @@
 """Archives and cameras send photographs over the web: real clients, and every way in which it can fail."""
 
-import json
+import socket
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -15,7 +18,6 @@ from django.test import Client as Browser
 from django.utils import timezone
 from pydicom.dataset import Dataset
 from pydicom.uid import generate_uid
-from pytest_django.live_server_helper import LiveServer
 
 from retineye.accounts.tokens import Scope
 from retineye.clinic import arrivals
@@ -27,6 +29,7 @@ from tests.api.conftest import token_for
 from tests.cast import Clinic
 from tests.dicoms import as_bytes, photograph
 from tests.exchange.archives import Archive, running
+from tests.exchange.listening import House, free_port, house
 
 NOW = datetime.now(tz=UTC).strftime("%Y%m%d%H%M%S")
 STUDY = "1.2.826.0.1.3680043.8.498.1"
@@ -138,41 +141,79 @@ def test_a_request_without_an_object_is_refused_and_nothing_is_given_back(hill: 
     assert (got.status_code, got["Allow"]) == (405, "POST")
 
 
+@dataclass
+class Service:
+    """The service in a process of its own, and the token of a person who may send."""
+
+    house: House
+    address: str
+    token: str
+
+    def photographs(self) -> list[tuple[str, str]]:
+        """File what came, and give eye and door of each photograph."""
+        self.house.manage("file_arrivals", "--once")
+        script = "from retineye.clinic.models import Photograph\nfor p in Photograph.objects.all(): print(p.eye, p.via)"
+        return sorted((eye, via) for eye, via in map(str.split, self.house.manage(script=script).splitlines()))
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    # For developers: static files are not compressed, which takes longer than all the rest.
+    with house(tmp_path_factory.mktemp("stow") / "house", RETINEYE_DEBUG="true") as made_house:
+        token = made_house.manage(
+            script="""
+from retineye.accounts import tokens
+from retineye.accounts.models import User
+nurse = User.objects.get(email="nurse@hill.example")
+print(tokens.make(nurse, name="archive", scopes=["photographs:write"], days=1).text)
+"""
+        ).strip()
+        port = free_port()
+        log = (made_house.folder / "serve.log").open("wb")
+        command = [sys.executable, "-m", "retineye.cli", "serve", "--no-worker", "--port", str(port)]
+        process = subprocess.Popen(command, env=made_house.environ(), stdout=log, stderr=log)
+        log.close()
+        try:
+            until = time.monotonic() + 240
+            while time.monotonic() < until:
+                assert process.poll() is None, (made_house.folder / "serve.log").read_text()
+                with socket.socket() as probe:
+                    if probe.connect_ex(("127.0.0.1", port)) == 0:
+                        break
+                time.sleep(0.1)
+            yield Service(made_house, f"http://127.0.0.1:{port}/dicom-web", token)
+        finally:
+            process.terminate()
+            process.wait(120)
+
+
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("syntax", [dicoms.EXPLICIT, dicoms.JPEG_BASELINE, dicoms.RLE])
-def test_a_client_of_others_stores_its_objects(
-    live_server: LiveServer, hill: Clinic, ana: Patient, syntax: str, tmp_path: Any
-) -> None:
-    token = token_for(hill.technician)
-    client = DICOMwebClient(f"{live_server.url}/dicom-web", headers={"Authorization": f"Bearer {token}"})
+def test_a_client_of_others_stores_its_objects(service: Service, syntax: str, tmp_path: Path) -> None:
+    client = DICOMwebClient(service.address, headers={"Authorization": f"Bearer {service.token}"})
+    seed = 20 + dicoms.SYNTAXES.index(syntax)
     path = tmp_path / "one.dcm"
-    path.write_bytes(dicoms.in_syntax(photograph(AcquisitionDateTime=NOW), syntax, tmp_path))
+    path.write_bytes(dicoms.in_syntax(photograph(AcquisitionDateTime=NOW, seed=seed), syntax, tmp_path))
     sent = pydicom.dcmread(path)
     said = client.store_instances([sent], study_instance_uid=str(sent.StudyInstanceUID))
     assert [one.ReferencedSOPInstanceUID for one in said.ReferencedSOPSequence] == [sent.SOPInstanceUID]
     assert "FailedSOPSequence" not in said
-    assert Arrival.objects.get().sop_instance_uid == sent.SOPInstanceUID
+    before = service.photographs()
+    client.store_instances([sent])
+    assert service.photographs() == before and ("right", "stow") in before
 
 
-def test_orthanc_sends_an_exam_over_the_web(
-    live_server: LiveServer, hill: Clinic, ana: Patient, archive: Archive
-) -> None:
-    token = token_for(hill.technician)
-    server = {"Url": f"{live_server.url}/dicom-web/", "HttpHeaders": {"Authorization": f"Bearer {token}"}}
+@pytest.mark.timeout(900)
+def test_orthanc_sends_an_exam_over_the_web(service: Service, archive: Archive) -> None:
+    before = len(service.photographs())
+    server = {"Url": f"{service.address}/", "HttpHeaders": {"Authorization": f"Bearer {service.token}"}}
     httpx.put(f"{archive.web}/dicom-web/servers/retineye", json=server, timeout=60).raise_for_status()
-    study = generate_uid()
-    instances = []
-    for seed, eye in enumerate("RL", 1):
-        held = httpx.post(
-            f"{archive.web}/instances", content=made(eye=eye, seed=seed, StudyInstanceUID=study), timeout=60
-        )
-        instances.append(held.json()["ID"])
+    study, instances = generate_uid(), []
+    for seed, eye in enumerate("RL", 61):
+        one = made(eye=eye, seed=seed, StudyInstanceUID=study)
+        instances.append(httpx.post(f"{archive.web}/instances", content=one, timeout=60).json()["ID"])
     body = {"Resources": instances, "Synchronous": True}
     sent = httpx.post(f"{archive.web}/dicom-web/servers/retineye/stow", json=body, timeout=240)
     assert sent.status_code == 200, sent.text
-    end = time.monotonic() + 120
-    while Arrival.objects.count() < 2 and time.monotonic() < end:
-        time.sleep(0.2)
-    while arrivals.file_next(timezone.now()):
-        continue
-    assert {(one.eye, one.exam.patient) for one in Photograph.objects.all()} == {(Eye.RIGHT, ana), (Eye.LEFT, ana)}
-    assert json.loads(sent.text)
+    found = service.photographs()
+    assert len(found) == before + 2 and ("left", "stow") in found

@@ -165,7 +165,8 @@ def test_without_a_folder_it_says_what_to_do(hill: House) -> None:
 
 @pytest.mark.timeout(900)
 def test_the_service_keeps_the_watch_beside_it_where_a_setting_names_inboxes(tmp_path: Path) -> None:
-    with house(tmp_path / "house") as hill:
+    # For developers: static files are not compressed, which takes longer than all the rest.
+    with house(tmp_path / "house", RETINEYE_DEBUG="true") as hill:
         folder = inbox(hill, tmp_path / "hill")
         hill.environment["RETINEYE_INBOXES"] = str(folder)
         process = start(hill, "serve", "--no-worker", "--port", str(free_port()))
