@@ -91,7 +91,7 @@ class BucketStorage(S3Storage):
             there = client.head_object(Bucket=self.bucket_name, Key=key)
         if there["ContentLength"] != size or _kept_sum(there, digest) != digest:
             raise AlteredError(f"The store has not kept {name} as it was sent.")
-        return clean_name(name)
+        return str(clean_name(name))
 
     def _open(self, name: str, mode: str = "rb") -> File:  # type: ignore[type-arg]  # generic in the stubs alone
         """Read a file as a whole, and hold it against the checksum that was written with it.

@@ -147,8 +147,13 @@ def zone(name: str, default: str) -> str:
     return word
 
 
-def database(name: str, sqlite_file: Path) -> dict[str, Any]:
+def database(name: str, sqlite_file: Path, *, pool: int = 0) -> dict[str, Any]:
     """Give Django's settings of the database at the address, an SQLite file where there is none.
+
+    Parameters
+    ----------
+    pool
+        So many connections a process of PostgreSQL are kept and shared; with 0 each request opens its own.
 
     Raises
     ------
@@ -166,7 +171,11 @@ def database(name: str, sqlite_file: Path) -> dict[str, Any]:
         raise wrong from None
     if scheme == "sqlite":
         return {**found, "OPTIONS": {**SQLITE_OPTIONS, **found.get("OPTIONS", {})}}
-    return {**found, "CONN_HEALTH_CHECKS": True}
+    options = {**found.get("OPTIONS", {})}
+    if pool:
+        # The check makes sure that a connection still stands before it is handed on: a database may start again.
+        options["pool"] = {"min_size": 1, "max_size": pool, "timeout": 10, "max_idle": 300}
+    return {**found, "CONN_HEALTH_CHECKS": True, "OPTIONS": options}
 
 
 def secret(name: str, made_in: Path) -> str:

@@ -14,6 +14,7 @@ from django.conf import settings
 from django.core.checks import run_checks
 from django.core.management import call_command
 from django.db import connections
+from django.db.backends.postgresql.base import DatabaseWrapper as PostgresWrapper
 from granian.constants import Interfaces
 from granian.server import Server
 
@@ -103,6 +104,7 @@ def serve(host: str, port: int, *, worker: bool, lan: bool = False) -> None:
         _greet(f"http://{f'[{host}]' if ':' in host else host}:{port}", host)
     # The server's processes open connections of their own.
     connections.close_all()
+    close_pools()
     # An inbox whose rules can not be used is looked at again only now and then.
     kept = [KeptWorker()] if worker else []
     if settings.RETINEYE_INBOXES:
@@ -127,6 +129,13 @@ def serve(host: str, port: int, *, worker: bool, lan: bool = False) -> None:
             one.stop()
         if door:
             door.close()
+
+
+def close_pools() -> None:
+    """Close the pools of this process: a copy of it would share their sockets."""
+    for one in connections.all(initialized_only=True):
+        if isinstance(one, PostgresWrapper) and one.pool:
+            one.close_pool()
 
 
 def _open_door(host: str, port: int, shown: Papers) -> Door:

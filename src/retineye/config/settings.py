@@ -178,7 +178,8 @@ CRISPY_ALLOWED_TEMPLATE_PACKS = "bootstrap5"
 CRISPY_TEMPLATE_PACK = "bootstrap5"
 
 # --- database, cache, queue
-DATABASES: dict[str, Any] = {"default": read.database("DATABASE_URL", DATA_DIR / "retineye.sqlite3")}
+_POOL = read.number("RETINEYE_DATABASE_POOL", 0, least=0, most=200)
+DATABASES: dict[str, Any] = {"default": read.database("DATABASE_URL", DATA_DIR / "retineye.sqlite3", pool=_POOL)}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 CACHES = {"default": {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "retineye_cache"}}
 RETINEYE_QUEUE = read.one_of("RETINEYE_QUEUE", "database", ("database", "celery"))
