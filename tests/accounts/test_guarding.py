@@ -30,7 +30,7 @@ def test_who_must_have_a_second_factor_and_has_none_can_do_nothing_but_set_it_up
     for path in (LIST, "/patients/", "/programs/", "/account/devices/", "/account/password/change/"):
         assert client.get(path).headers["Location"] == reverse("mfa_index"), path
     assert client.get(LIST, headers={"HX-Request": "true"}).headers["HX-Redirect"] == reverse("mfa_index")
-    assert client.get(LIST, headers={"Accept": "application/json"}).status_code == 403
+    assert client.get(LIST, headers={"Accept": "application/json"}).status_code == 401
     page = client.get(reverse("mfa_index")).content.decode()
     assert "Your clinic asks for a second factor" in page
     assert client.post("/account/logout/").status_code == 302

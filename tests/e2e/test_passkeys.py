@@ -124,6 +124,7 @@ def test_at_a_bare_address_the_page_says_why_there_is_none(browser: Browser, ser
     page.locator("input[name=login]").fill("technician@hill.example")
     page.locator("input[name=password]").fill(PASSWORD)
     page.get_by_role("main").get_by_role("button", name="Sign in").click()
+    page.wait_for_url("**/worklist/")
     page.goto(f"{service.url}/account/second/")
     expect(page.get_by_text("a passkey is bound to a name")).to_be_visible()
     expect(page.get_by_role("link", name="Set the app up")).to_be_visible()

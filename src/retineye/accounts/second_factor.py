@@ -136,5 +136,6 @@ class SecondFactorMiddleware:
         if request.headers.get("HX-Request"):
             return HttpResponse(headers={"HX-Redirect": reverse("mfa_index")})
         if "text/html" not in request.headers.get("Accept", "text/html"):
-            return JsonResponse({"code": "second_factor_needed"}, status=403)
+            # As for who is signed out: photographs that wait in the browser go on waiting, and are not refused.
+            return JsonResponse({"code": "second_factor_needed"}, status=401)
         return redirect("mfa_index")
