@@ -26,7 +26,7 @@ HEALTHY_SHOWN: Final = 0.05
 """Share of healthy photographs on which a kind of lesion may be shown."""
 LEAST_HEALTHY: Final = 40
 """Healthy held-out photographs below which nothing is shown."""
-_BOUNDS: Final = (0.05, 0.98)
+_BOUNDS: Final = (0.05, 0.9995)
 _NEAR: Final = 1 / 100
 """A mark may miss an outline by this share of the photograph's width: what is outlined is often no larger."""
 
