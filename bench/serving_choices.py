@@ -20,8 +20,8 @@ from retineye.training.augment import plain
 from retineye.training.config import TrainingConfig
 from retineye.training.data import KeptSquares
 from retineye.training.fine import SERVED, fine_structure
-from retineye.training.network import GradingNetwork, build
-from retineye.training.run import prepare
+from retineye.training.network import GradingNetwork, blend, build
+from retineye.training.run import prepare, read_held_out, started
 
 VIEWS = {
     "colour": [0],
@@ -54,12 +54,17 @@ def main() -> None:
     parser.add_argument("run", type=Path)
     parser.add_argument("photos", type=Path)
     parser.add_argument("squares", type=Path)
+    parser.add_argument("--lesions", type=Path, help="the table that the run was given")
     parser.add_argument("--sizes", type=int, nargs="+", default=[320, 352, 384])
     given = parser.parse_args()
     torch.set_num_threads(2)
     config = TrainingConfig.read(given.config)
-    material = prepare(config, given.photos, given.squares, print)
-    network = build(config.backbone, str(given.run / "checkpoint.pt")).eval().to(memory_format=torch.channels_last)
+    before = read_held_out(config, given.config)
+    material = prepare(config, given.photos, given.squares, print, lesions=given.lesions, held_before=before)
+    network = build(config.backbone, str(given.run / "checkpoint.pt"), lesions=config.lesions > 0)
+    if config.keep_start:
+        blend(network, started(config, material), config.keep_start)
+    network = network.eval().to(memory_format=torch.channels_last)
     held = [material.rows[i] for i in material.held]
     truth = np.array([one.grade for one in held])
     groups = [one.cluster for one in held]
