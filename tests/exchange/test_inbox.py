@@ -360,6 +360,15 @@ def test_the_same_bytes_for_another_patient_or_eye_are_laid_aside(
     assert f"{TODAY}/again/A-17_OD_{DAY}.jpg" in box.names("done")
 
 
+def test_a_better_name_for_what_waits_in_the_tray_contradicts_nothing(box: Box, visit: Exam, hill: Clinic) -> None:
+    box.put("IMG_0001.jpg", picture())
+    box.take()
+    box.put(f"A-17_OD_{DAY}.jpg", picture())
+    box.take()
+    assert len(box.names("done")) == 2
+    assert tray_for(hill.technician).count() == 1
+
+
 @pytest.mark.parametrize("error", [ArrivalLost("full"), DatabaseError("away"), PermissionDenied("no")])
 def test_where_the_store_does_not_answer_the_file_stays_and_is_taken_later(
     box: Box, visit: Exam, monkeypatch: pytest.MonkeyPatch, error: Exception

@@ -187,8 +187,9 @@ def _hold_against(arrival: Arrival, named: FileName) -> None:
 def is_other(arrival: Arrival, named: FileName) -> bool:
     """Say whether a name gives the very file that is here already to another patient, or to the other eye."""
     if arrival.exam is None:
-        held = {arrival.patient_id.casefold(), ""}
-        return named.number.casefold() not in held or bool(named.eye and arrival.eye and named.eye != arrival.eye)
+        # What came first may have said nothing: then it lies in the tray, and a person decides.
+        other = named.number and arrival.patient_id and named.number.casefold() != arrival.patient_id.casefold()
+        return bool(other) or bool(named.eye and arrival.eye and named.eye != arrival.eye)
     eyes = set(Photograph.objects.filter(exam=arrival.exam, sha256=arrival.sha256).values_list("eye", flat=True))
     if named.eye and eyes and named.eye not in eyes:
         return True
