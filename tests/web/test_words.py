@@ -7,6 +7,7 @@ import time_machine
 from django.utils import timezone, translation
 
 from retineye.clinic.models import Patient
+from retineye.grading.result import Grade, Reason
 from retineye.web.templatetags import look
 
 NOW = "2026-11-25T10:00:00Z"
@@ -32,6 +33,13 @@ def test_a_probability_never_reads_as_certain_when_it_is_not(probability: float,
 def test_a_sign_stays_before_its_number_where_the_page_runs_from_right_to_left(language: str, words: str) -> None:
     with translation.override(language):
         assert look.percent(0.0001) == words
+
+
+def test_a_grade_and_a_reason_are_named_in_the_language_of_the_page() -> None:
+    with translation.override("en"):
+        assert (look.named(Grade.MODERATE), look.named(Reason.TOO_DARK)) == ("Moderate NPDR", "Too dark")
+    with translation.override("hi"):
+        assert (look.named(Grade.MODERATE), look.named(Reason.TOO_DARK)) == ("मध्यम NPDR", "बहुत अँधेरी")
 
 
 def test_an_icon_that_points_along_the_line_turns_with_it_and_a_clock_does_not() -> None:

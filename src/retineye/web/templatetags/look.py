@@ -20,6 +20,8 @@ from retineye.accounts.models import Role
 from retineye.accounts.policy import Person, Right, allowed, membership_of
 from retineye.clinic import checks
 from retineye.clinic.models import Patient, Verdict
+from retineye.clinic.words import grade_name, reason_name
+from retineye.grading.result import Grade, Reason
 from retineye.web.language import REVIEWED
 
 register = template.Library()
@@ -82,6 +84,12 @@ def lesion_kinds(verdict: Verdict) -> list[LesionKind]:
         "SE": ngettext("%(count)d possible soft exudate", "%(count)d possible soft exudates", counts["SE"]),
     }
     return [LesionKind(code, said % {"count": counts[code]}) for code, said in words.items() if counts[code]]
+
+
+@register.filter
+def named(what: Grade | Reason) -> str:
+    """Name a grade, or why there is none, in the language of the page."""
+    return grade_name(what) if isinstance(what, Grade) else reason_name(what)
 
 
 def _figure(text: str) -> str:
