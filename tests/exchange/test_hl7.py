@@ -1,12 +1,11 @@
-"""The HL7 message says what is told, line by line, and is only done when the other side has accepted it."""
+"""The HL7 message says what is told, line by line."""
 
-import socket
-import threading
+from dataclasses import replace
 
 import pytest
 from hl7apy.parser import parse_message
 
-from retineye.exchange.hl7 import NotAccepted, oru, send
+from retineye.exchange.hl7 import oru
 from retineye.exchange.told import Standing
 from retineye.grading.result import Grade
 from tests.exchange.tellings import told
@@ -55,33 +54,9 @@ def test_the_message_parses_and_names_the_patient() -> None:
     assert "105914-6" not in message
 
 
-def answering(answer: str) -> tuple[int, threading.Thread, list[bytes]]:
-    server = socket.create_server(("127.0.0.1", 0))
-    heard: list[bytes] = []
-
-    def serve() -> None:
-        with server, server.accept()[0] as connection:
-            data = b""
-            while not data.endswith(b"\x1c\r"):
-                data += connection.recv(65536)
-            heard.append(data)
-            connection.sendall(f"\x0bMSH|^~\\&|A|B|C|D|20261103||ACK|1|P|2.5.1\rMSA|{answer}|1\r\x1c\r".encode())
-
-    thread = threading.Thread(target=serve)
-    thread.start()
-    return server.getsockname()[1], thread, heard
-
-
-def test_a_message_is_sent_framed_and_accepted() -> None:
-    port, thread, heard = answering("AA")
-    message = oru(told(Grade.MILD, Grade.MILD, signed=True))
-    send(message, "127.0.0.1", port)
-    thread.join()
-    assert heard == [b"\x0b" + message.encode() + b"\x1c\r"]
-
-
-def test_a_message_that_is_rejected_is_not_done() -> None:
-    port, thread, _heard = answering("AE")
-    with pytest.raises(NotAccepted):
-        send(oru(told(Grade.MILD, Grade.MILD, signed=True)), "127.0.0.1", port)
-    thread.join()
+def test_each_state_has_an_id_of_its_own_and_keeps_it() -> None:
+    first = told(Grade.MILD, Grade.MILD, signed=True)
+    added = replace(first, revision=first.revision.replace("+0", "+1"))
+    ids = [lines(oru(one), "MSH")[0][9] for one in (first, first, added)]
+    assert ids[0] == ids[1] != ids[2]
+    assert len(ids[0]) == 20

@@ -12,15 +12,12 @@ import pytest
 from django.utils import timezone
 from fhir.resources.R4B.bundle import Bundle
 
-from retineye.clinic.grade import grade_photograph
-from retineye.clinic.models import Delivery, Destination, Exam, Eye, Signature
-from retineye.clinic.outcome import outcome_of
-from retineye.clinic.reviews import read, sign, withdraw_signature
+from retineye.clinic.models import Delivery, Exam
+from retineye.clinic.reviews import withdraw_signature
 from retineye.exchange.outbox import deliver_next, find_due
-from retineye.grading.result import Grade
-from tests.cast import Clinic, add_exam, picture, send
-from tests.clinic.test_reviews import both
+from tests.cast import Clinic
 from tests.exchange.archives import Archive, running
+from tests.exchange.sending import destination, graded_exam, signed
 
 
 @pytest.fixture()
@@ -29,23 +26,9 @@ def archive(tmp_path: Path) -> Iterator[Archive]:
         yield made
 
 
-def destination(hill: Clinic, kind: str, address: str, **more: str) -> Destination:
-    return Destination.objects.create(organisation=hill.organisation, name="There", kind=kind, address=address, **more)
-
-
 @pytest.fixture()
 def exam(hill: Clinic) -> Exam:
-    made = add_exam(hill)
-    for seed, eye in enumerate((Eye.RIGHT, Eye.LEFT), 1):
-        grade_photograph(send(hill, made, picture(seed), eye).pk)
-    return made
-
-
-def signed(hill: Clinic, exam: Exam) -> None:
-    said = both(Grade.MODERATE, Grade.MILD, reason="Seen so.")
-    assert outcome_of(exam)
-    read(hill.doctor, exam, said)
-    sign(hill.doctor, exam, Signature.How.PASSWORD)
+    return graded_exam(hill)
 
 
 PHOTOGRAPH_OR_MAP, PDF, SR = (f"1.2.840.10008.5.1.4.1.1.{end}" for end in ("7", "104.1", "88.33"))

@@ -1,6 +1,7 @@
 """A signed exam as an HL7 version 2.5.1 message ORU^R01, for hospitals that have nothing newer. Pure but for `send`."""
 
 import socket
+from hashlib import sha256
 from typing import Final
 
 from hl7apy.core import Message, Segment
@@ -8,6 +9,7 @@ from hl7apy.parser import parse_message
 
 from retineye.exchange.codes import DME_QUESTION, LOINC, SCREENING_REPORT, SEVERITY_ANSWER, SEVERITY_QUESTION, Code
 from retineye.exchange.dicom_in.worklist import person_name
+from retineye.exchange.refused import DeliveryError
 from retineye.exchange.told import ADVICE_OF_USE, Dme, Standing, Told
 
 _STATUS: Final = {
@@ -20,10 +22,11 @@ _STATUS: Final = {
 """HL7 table 0123: preliminary, final, corrected, no result."""
 _SEX: Final = {"female": "F", "male": "M", "other": "O"}
 _START, _END = b"\x0b", b"\x1c\x0d"
+_LONGEST_ANSWER: Final = 100_000
 
 
-class NotAccepted(OSError):
-    """The other system did not take the message; carries its code."""
+class NotAccepted(DeliveryError):
+    """The other system did not take the message; the code is its own, or says what was wrong with its answer."""
 
 
 def oru(told: Told) -> str:
@@ -34,7 +37,7 @@ def oru(told: Told) -> str:
     head = message.msh
     head.msh_3, head.msh_4 = "RETINEYE", _text(told.clinic)[:180]
     head.msh_7, head.msh_9, head.msh_11, head.msh_12 = at, "ORU^R01^ORU_R01", "P", "2.5.1"
-    head.msh_10, head.msh_18 = told.revision.replace("-", "")[:20] or "0", "UNICODE UTF-8"
+    head.msh_10, head.msh_18 = _control_id(told), "UNICODE UTF-8"
     result = message.add_group("ORU_R01_PATIENT_RESULT")
     patient = result.add_group("ORU_R01_PATIENT").add_segment("PID")
     patient.pid_1 = "1"
@@ -75,6 +78,11 @@ def _lines(told: Told, status: str) -> list[tuple[str, str, str, str]]:
     return lines
 
 
+def _control_id(told: Told) -> str:
+    """Give the message's id: the same for the same state, so that who got it twice can tell; another for another."""
+    return sha256(f"{told.exam_id} {told.revision}".encode()).hexdigest()[:20]
+
+
 def _coded(code: Code) -> str:
     return f"{code.code}^{_text(code.display)}^{'LN' if code.system == LOINC else 'SCT'}"
 
@@ -104,12 +112,16 @@ def send(message: str, host: str, port: int, *, timeout_s: float = 20.0) -> None
         answer = b""
         while not answer.endswith(_END):
             part = connection.recv(4096)
-            if not part or len(answer) > 100_000:
-                raise NotAccepted("The other system closed the connection without an answer.")
+            if not part or len(answer) > _LONGEST_ANSWER:
+                raise NotAccepted("no_ack")
             answer += part
     try:
-        said = parse_message(answer.strip(_START + _END).decode("utf-8", "replace")).msa.msa_1.to_er7()
+        said = parse_message(answer.strip(_START + _END).decode("utf-8", "replace")).msa
+        code, of = said.msa_1.to_er7(), said.msa_2.to_er7()
     except Exception as exc:
-        raise NotAccepted("The other system's answer can not be read.") from exc
-    if said not in ("AA", "CA"):
-        raise NotAccepted(f"The other system answered {said[:2]}.")
+        raise NotAccepted("ack_unread") from exc
+    if code not in ("AA", "CA"):
+        # AE and CE: an error; AR and CR: rejected (table 0008).
+        raise NotAccepted(f"nak_{code[:2].lower()}" if code[:2] in ("AE", "CE", "AR", "CR") else "ack_unread")
+    if of != message.split("\r", 1)[0].split("|")[9]:
+        raise NotAccepted("ack_of_another")

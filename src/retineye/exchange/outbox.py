@@ -5,27 +5,24 @@ may get the same state twice, after a crash between sending and writing down; UI
 once.
 """
 
-import ssl
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from io import BytesIO
 from pathlib import Path
 from uuid import uuid4
 
 import httpx  # noqa: TID251  results leave the service here, to addresses that whoever runs the server has named
-import pydicom
 import structlog
-from django.conf import settings
 from django.db import transaction
 from django.db.models import F, Q
 from pydicom.dataset import FileDataset
-from pynetdicom import AE, build_context
 
 from retineye.accounts import audit
 from retineye.clinic.models import Delivery, Destination, Exam, Report, Signature
 from retineye.clinic.signed import Signed, signed_of
 from retineye.exchange import fhir, hl7
-from retineye.exchange.dicom_out.objects import Files, as_bytes, objects
+from retineye.exchange.dicom_out.objects import Files, as_bytes, as_sent, objects
+from retineye.exchange.dicom_out.scu import store
+from retineye.exchange.refused import DeliveryError
 from retineye.exchange.report_pdf import issue_report
 from retineye.exchange.told import Told, standing_pdf, stored, told_of
 
@@ -38,14 +35,6 @@ _BACK = "-back"
 """A revision that ends so is not a signed state: it says that one was taken back."""
 _LEASE = timedelta(minutes=5)
 _TIMEOUT_S = 60.0
-
-
-class DeliveryError(OSError):
-    """The destination did not take it; carries a code."""
-
-    def __init__(self, code: str) -> None:
-        super().__init__(code)
-        self.code = code[:40]
 
 
 def find_due(now: datetime) -> int:
@@ -165,7 +154,7 @@ def _settle(delivery: Delivery, now: datetime, *, state: Delivery.State, error: 
 def _send(destination: Destination, told: Told) -> None:
     match Destination.Kind(destination.kind):
         case Destination.Kind.DICOM:
-            store(objects(told, _files(told)), destination)
+            store(as_sent(objects(told, _files(told))), destination)
         case Destination.Kind.STOW:
             stow(objects(told, _files(told)), destination)
         case Destination.Kind.FHIR:
@@ -187,40 +176,6 @@ def _files(told: Told) -> Mapping[str, Files]:
         for shot in told.shots
         if shot.display
     }
-
-
-def store(made: list[FileDataset], destination: Destination) -> None:
-    """Send objects by C-STORE.
-
-    Raises
-    ------
-    DeliveryError
-        If the archive does not answer, or refuses one of them.
-    """
-    host, _colon, port = destination.address.rpartition(":")
-    ae = AE(ae_title=settings.RETINEYE_DICOM_AE_TITLE)
-    ae.acse_timeout = ae.dimse_timeout = ae.network_timeout = int(_TIMEOUT_S)
-    kinds = sorted({(str(one.SOPClassUID), str(one.file_meta.TransferSyntaxUID)) for one in made})
-    contexts = [build_context(sop_class, syntax) for sop_class, syntax in kinds]
-    tls = (ssl.create_default_context(), host) if destination.tls else None
-    association = ae.associate(
-        host, int(port), contexts=contexts, ae_title=destination.ae_title or "ANY-SCP", tls_args=tls
-    )
-    if not association.is_established:
-        raise DeliveryError("not_reached")
-    try:
-        for one in made:
-            try:
-                # As it stands in a file: an object made in memory is not sent whole where its picture is compressed.
-                whole = pydicom.dcmread(BytesIO(as_bytes(one)))
-                status = association.send_c_store(whole).get("Status")
-            except ValueError as exc:
-                raise DeliveryError("class_not_taken") from exc
-            # A warning (PS3.4, B.2.3: 0xBxxx) means stored.
-            if status is None or (status != 0 and status & 0xF000 != 0xB000):
-                raise DeliveryError("no_answer" if status is None else f"status_{status:04x}")
-    finally:
-        association.release()
 
 
 def stow(made: list[FileDataset], destination: Destination) -> None:

@@ -139,6 +139,11 @@ def as_bytes(made: FileDataset) -> bytes:
     return out.getvalue()
 
 
+def as_sent(made: list[FileDataset]) -> list[FileDataset]:
+    """Give objects as they stand in files: one made in memory is not sent whole where its picture is compressed."""
+    return [pydicom.dcmread(BytesIO(as_bytes(one))) for one in made]
+
+
 def _plain(told: Told, sop_class: str, uid: str, syntax: str, belonging: Belonging) -> FileDataset:
     meta = FileMetaDataset()
     meta.MediaStorageSOPClassUID, meta.MediaStorageSOPInstanceUID = UID(sop_class), UID(uid)
