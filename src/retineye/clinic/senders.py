@@ -4,7 +4,7 @@ import uuid
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Max, QuerySet
 from django.utils.translation import gettext as _
 
 from retineye.accounts import audit
@@ -14,11 +14,12 @@ from retineye.clinic.models import Sender
 
 
 def senders_for(user: Person) -> QuerySet[Sender]:
-    """Give the machines of the person's clinic."""
+    """Give the machines of the person's clinic, with when something last came from each."""
     membership = membership_of(user)
     if membership is None or not allowed(user, Right.CONNECT):
         return Sender.objects.none()
-    return Sender.objects.filter(organisation=membership.organisation_id).order_by("name")
+    mine = Sender.objects.filter(organisation=membership.organisation_id)
+    return mine.annotate(last_arrival=Max("arrivals__created_at")).order_by("name")
 
 
 def add_sender(by: User, name: str, ae_title: str = "") -> Sender:
@@ -37,9 +38,7 @@ def add_sender(by: User, name: str, ae_title: str = "") -> Sender:
 
 def open_sender(organisation: Organisation, name: str, ae_title: str = "", *, by: User | None = None) -> Sender:
     """Add a machine to a clinic, as whoever runs the server may."""
-    title = ae_title.strip()
-    if len(title) > 16 or "\\" in title or not title.isascii() or not (title.isprintable()):
-        raise ValidationError({"ae_title": _("A DICOM title has up to 16 plain letters, digits and marks.")})
+    title = checked_title(ae_title)
     if title and Sender.objects.filter(ae_title=title).exists():
         raise ValidationError({"ae_title": _("Another machine has this title.")})
     with transaction.atomic():
@@ -54,6 +53,20 @@ def open_sender(organisation: Organisation, name: str, ae_title: str = "", *, by
             object_id=sender.pk,
         )
     return sender
+
+
+def checked_title(ae_title: str) -> str:
+    """Give a title without the spaces around it.
+
+    Raises
+    ------
+    django.core.exceptions.ValidationError
+        If it is none that DICOM allows (PS3.5, 6.2: AE).
+    """
+    title = ae_title.strip()
+    if len(title) > 16 or "\\" in title or not title.isascii() or not title.isprintable():
+        raise ValidationError({"ae_title": _("A DICOM title has up to 16 plain letters, digits and marks.")})
+    return title
 
 
 def allow_sender(by: User, sender: Sender, active: bool) -> None:
