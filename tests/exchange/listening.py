@@ -1,18 +1,37 @@
 """A listener in a process of its own, on a database of its own, and DCMTK's programs that speak to it."""
 
 import os
+import shutil
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from tests.peers import dcmtk
 
 TITLE = "CAMERA2"
+
+# One process makes it all: starting Django is what takes long here.
+_OPEN = f"""
+from datetime import date
+from django.core.management import call_command
+call_command("migrate", verbosity=0)
+from retineye.accounts.models import Membership, Organisation, Role, User
+from retineye.clinic.patients import create_patient
+hill = Organisation.objects.create(name="Hill Clinic")
+for name, role in (("doctor", Role.DOCTOR), ("nurse", Role.TECHNICIAN)):
+    user = User.objects.create_user(f"{{name}}@hill.example", "a quiet walk by the lake", full_name=name.title())
+    Membership.objects.create(user=user, organisation=hill, role=role)
+nurse = User.objects.get(email="nurse@hill.example")
+create_patient(nurse, name="Ana Ruiz", birth_date=date(1968, 3, 5), local_id="A-17")
+call_command("sender", "Camera in room 2", ae_title="{TITLE}")
+"""
 
 
 def free_port() -> int:
@@ -42,17 +61,24 @@ class House:
         """Start the listener and wait until it listens."""
         log = (self.folder / "listener.log").open("ab")
         self._process = subprocess.Popen(
-            self._command("listen-dicom", "--port", str(self.port), *options), env=self.environ(), stdout=log, stderr=log
+            self._command("listen-dicom", "--port", str(self.port), *options),
+            env=self.environ(),
+            stdout=log,
+            stderr=log,
         )
         log.close()
-        until = time.monotonic() + 120
+        until = time.monotonic() + 240
         while time.monotonic() < until:
-            assert self._process.poll() is None, (self.folder / "listener.log").read_text()
+            assert self._process.poll() is None, self.log()
             with socket.socket() as probe:
                 if probe.connect_ex(("127.0.0.1", self.port)) == 0:
                     return
             time.sleep(0.05)
         raise AssertionError("the listener does not listen")
+
+    def log(self) -> str:
+        """Give what the listener wrote."""
+        return (self.folder / "listener.log").read_text()
 
     def kill(self) -> None:
         """Kill the listener as a power cut would."""
@@ -60,28 +86,53 @@ class House:
             self._process.kill()
             self._process.wait()
 
+    def lives(self) -> bool:
+        """Say whether the listener is still the process that was started."""
+        return self._process is not None and self._process.poll() is None
+
     def stop(self) -> None:
         """End the listener as an administrator would."""
         if self._process is not None and self._process.poll() is None:
             self._process.terminate()
-            assert self._process.wait(60) == 0, (self.folder / "listener.log").read_text()
+            assert self._process.wait(120) == 0, self.log()
 
     def call(
         self, tool: str, *arguments: str, title: str = TITLE, called: str = "RETINEYE"
     ) -> subprocess.CompletedProcess[str]:
         """Run one of DCMTK's programs against the listener."""
-        command = [dcmtk(tool), "-v", "-aet", title, "-aec", called, "-to", "20", "127.0.0.1", str(self.port)]
+        command = [dcmtk(tool), "-v", "-aet", title, "-aec", called, "-to", "60", "127.0.0.1", str(self.port)]
         return subprocess.run(
-            [*command, *arguments], capture_output=True, text=True, errors="replace", check=False, timeout=120
+            [*command, *arguments], capture_output=True, text=True, errors="replace", check=False, timeout=240
         )
+
+    def rows(self, sql: str) -> list[tuple[Any, ...]]:
+        """Ask the database, past the service."""
+        held = sqlite3.connect(f"file:{self.folder / 'retineye.sqlite3'}?mode=ro", uri=True, timeout=30)
+        try:
+            return held.execute(sql).fetchall()
+        finally:
+            held.close()
 
     def arrivals(self) -> list[str]:
         """Give state, reason and identifier of each arrival, in words with spaces between."""
-        script = (
-            "from retineye.clinic.models import Arrival\n"
-            "for a in Arrival.objects.order_by('created_at'): print(a.state, a.reason or '-', a.sop_instance_uid)"
-        )
-        return self.manage(script=script).splitlines()
+        found = self.rows("select state, reason, sop_instance_uid from clinic_arrival order by created_at")
+        return [f"{state} {reason or '-'} {uid}" for state, reason, uid in found]
+
+    def until(self, done: Callable[[], bool], what: str) -> None:
+        """Wait until something holds."""
+        until = time.monotonic() + 240
+        while not done():
+            assert time.monotonic() < until, f"never: {what}\n{self.arrivals()}\n{self.log()[-2000:]}"
+            time.sleep(0.1)
+
+    def settled(self, uid: str) -> str:
+        """Wait until the arrival is filed or lies in the tray, and give state and reason."""
+
+        def lines() -> list[str]:
+            return [line for line in self.arrivals() if line.endswith(f" {uid}") and not line.startswith("waiting")]
+
+        self.until(lambda: bool(lines()), f"{uid} is filed")
+        return lines()[0].removesuffix(f" {uid}")
 
     def _command(self, *arguments: str) -> Sequence[str]:
         return [sys.executable, "-m", "retineye.cli", *arguments]
@@ -94,23 +145,18 @@ class House:
         return {**kept, "RETINEYE_DATA_DIR": str(self.folder), **self.environment}
 
 
+_ready: list[Path] = []
+
+
 @contextmanager
 def house(folder: Path, **environment: str) -> Iterator[House]:
     """Set up a service with a clinic, a camera and a patient (Ana Ruiz, A-17), and end its listener afterwards."""
+    if not _ready:
+        first = folder.with_name(f"{folder.name}-ready")
+        House(first).manage(script=_OPEN)
+        _ready.append(first)
+    shutil.copytree(_ready[0], folder)
     made = House(folder, environment)
-    made.manage("migrate", "--verbosity", "0")
-    made.manage(
-        script="""
-from datetime import date
-from retineye.accounts.models import Membership, Organisation, Role, User
-from retineye.clinic.patients import create_patient
-hill = Organisation.objects.create(name="Hill Clinic")
-nurse = User.objects.create_user("nurse@hill.example", "a quiet walk by the lake", full_name="Nurse")
-Membership.objects.create(user=nurse, organisation=hill, role=Role.TECHNICIAN)
-create_patient(nurse, name="Ana Ruiz", birth_date=date(1968, 3, 5), local_id="A-17")
-"""
-    )
-    made.manage("sender", "Camera in room 2", "--ae-title", TITLE)
     try:
         yield made
     finally:

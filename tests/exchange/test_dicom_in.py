@@ -2,9 +2,7 @@
 
 import random
 import subprocess
-import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -40,7 +38,7 @@ PROPOSED = {
 
 @pytest.fixture(scope="module")
 def hill(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    with house(tmp_path_factory.mktemp("house")) as made:
+    with house(tmp_path_factory.mktemp("hill") / "house") as made:
         made.start()
         yield made
 
@@ -53,18 +51,6 @@ def store(hill: House, data: bytes, tmp_path: Path, *options: str, **caller: str
     path = tmp_path / "photograph.dcm"
     path.write_bytes(data)
     return hill.call("storescu", *options, str(path), **caller)
-
-
-def settled(hill: House, uid: str) -> str:
-    """Wait until the arrival is filed or lies in the tray, and give state and reason."""
-    until = time.monotonic() + 90
-    while time.monotonic() < until:
-        for line in hill.arrivals():
-            state, reason, found = line.split()
-            if found == uid and state != "waiting":
-                return f"{state} {reason}"
-        time.sleep(0.2)
-    raise AssertionError("it is not filed")
 
 
 def test_echo_is_answered(hill: House) -> None:
@@ -90,7 +76,7 @@ def test_every_transfer_syntax_is_taken_and_filed(hill: House, syntax: str, tmp_
     options = [PROPOSED[syntax]] if syntax in PROPOSED else ["-xf", str(_profile(tmp_path, syntax)), "Default"]
     said = store(hill, data, tmp_path, *options)
     assert said.returncode == 0, said.stderr
-    assert settled(hill, str(pydicom.dcmread(tmp_path / "photograph.dcm").SOPInstanceUID)) == "filed -"
+    assert hill.settled(str(pydicom.dcmread(tmp_path / "photograph.dcm").SOPInstanceUID)) == "filed -"
 
 
 def _profile(folder: Path, syntax: str) -> Path:
@@ -114,7 +100,7 @@ def test_every_class_that_is_promised_is_taken(hill: House, sop_class: str, tmp_
     )
     # -R proposes the classes of the files at hand; wide fields are younger than DCMTK's list.
     assert store(hill, as_bytes(one), tmp_path, "-R").returncode == 0
-    assert settled(hill, str(one.SOPInstanceUID)) == "filed -"
+    assert hill.settled(str(one.SOPInstanceUID)) == "filed -"
 
 
 def test_a_tomogram_is_refused_with_a_status_and_stored_nowhere(hill: House, tmp_path: Path) -> None:
@@ -127,13 +113,13 @@ def test_a_tomogram_is_refused_with_a_status_and_stored_nowhere(hill: House, tmp
 def test_a_side_that_is_not_said_lies_in_the_tray(hill: House, tmp_path: Path) -> None:
     one = made(ImageLaterality=None, seed=77)
     assert store(hill, as_bytes(one), tmp_path).returncode == 0
-    assert settled(hill, str(one.SOPInstanceUID)) == "to_assign no_eye"
+    assert hill.settled(str(one.SOPInstanceUID)) == "to_assign no_eye"
 
 
 def test_a_patient_who_is_not_known_lies_in_the_tray(hill: House, tmp_path: Path) -> None:
     one = made(PatientID="B-1", seed=78)
     assert store(hill, as_bytes(one), tmp_path).returncode == 0
-    assert settled(hill, str(one.SOPInstanceUID)) == "to_assign no_patient"
+    assert hill.settled(str(one.SOPInstanceUID)) == "to_assign no_patient"
 
 
 def test_a_camera_picks_the_patient_from_the_worklist(hill: House, tmp_path: Path) -> None:
@@ -142,6 +128,9 @@ def test_a_camera_picks_the_patient_from_the_worklist(hill: House, tmp_path: Pat
 from retineye.accounts.models import User
 from retineye.clinic.exams import create_exam
 from retineye.clinic.patients import create_patient
+
+# A process that starts Django, on a machine that is busy with others.
+pytestmark = pytest.mark.timeout(900)
 nurse = User.objects.get(email="nurse@hill.example")
 create_exam(nurse, create_patient(nurse, name="María Ñandú", local_id="M-1"))
 """
@@ -163,7 +152,7 @@ create_exam(nurse, create_patient(nurse, name="María Ñandú", local_id="M-1"))
         AccessionNumber=answers[0].AccessionNumber,
     )
     assert store(hill, as_bytes(one), tmp_path).returncode == 0
-    assert settled(hill, str(one.SOPInstanceUID)) == "filed -"
+    assert hill.settled(str(one.SOPInstanceUID)) == "filed -"
 
 
 def test_the_worklist_holds_only_what_is_asked_for(hill: House, tmp_path: Path) -> None:
@@ -183,46 +172,3 @@ def test_damage_is_answered_and_the_listener_lives(hill: House, tmp_path: Path) 
             data[rng.randrange(400, 2500)] = rng.randrange(256)
         store(hill, bytes(data), tmp_path)
     assert hill.call("echoscu").returncode == 0
-
-
-def test_a_listener_that_is_killed_at_random_loses_nothing_and_doubles_nothing(tmp_path: Path) -> None:
-    """Fifty associations, each tried until it is answered with success, as a camera does."""
-    rng = random.Random(7)
-    with house(tmp_path / "house") as hill:
-        hill.start()
-        base, paths, uids = retina(width_px=96, height_px=64, seed=7), [], []
-        for number in range(50):
-            pixels = base.copy()
-            pixels[0, :2] = number  # another picture each
-            one = made(pixels=pixels, eye="RL"[number % 2])
-            path = tmp_path / f"{number}.dcm"
-            path.write_bytes(as_bytes(one))
-            paths.append(path)
-            uids.append(str(one.SOPInstanceUID))
-
-        def send(path: Path) -> int:
-            for tries in range(1, 200):
-                if hill.call("storescu", str(path)).returncode == 0:
-                    return tries
-                time.sleep(0.3)
-            raise AssertionError("never taken")
-
-        with ThreadPoolExecutor(4) as senders:
-            sent = [senders.submit(send, path) for path in paths]
-            for _ in range(3):
-                time.sleep(rng.uniform(0.3, 2.0))
-                hill.kill()
-                hill.start()
-            assert all(one.result() for one in sent)
-        found = [line.split()[2] for line in hill.arrivals()]
-        assert sorted(found) == sorted(uids)
-        until = time.monotonic() + 120
-        while time.monotonic() < until and any(line.startswith("waiting") for line in hill.arrivals()):
-            time.sleep(0.3)
-        counted = hill.manage(
-            script="from retineye.clinic.models import Photograph\n"
-            "print(Photograph.objects.count(), Photograph.objects.values('sha256').distinct().count())"
-        )
-        states = [line.split()[0] for line in hill.arrivals()]
-        assert states.count("filed") == 50, hill.arrivals()
-        assert counted.split() == ["50", "50"]

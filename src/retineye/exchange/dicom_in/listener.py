@@ -4,8 +4,10 @@ The listener only reads headers and makes bytes safe; decoding, which a damaged 
 process that it keeps beside it.
 """
 
+import shutil
 import signal
 import ssl
+import tempfile
 import threading
 import uuid
 from collections.abc import Callable, Iterator
@@ -14,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import structlog
+from django.conf import settings
 from django.db import DatabaseError, connection
 from pydicom.dataset import Dataset
 from pynetdicom import AE, AllStoragePresentationContexts, _config, evt
@@ -27,6 +30,7 @@ from retineye.clinic.grade import limits
 from retineye.clinic.models import Sender
 from retineye.clinic.senders import sender_called, titles
 from retineye.exchange.dicom_in.answers import Answer
+from retineye.exchange.dicom_in.door import Door, message_ended
 from retineye.exchange.dicom_in.waiting import waiting_exams
 from retineye.exchange.dicom_in.worklist import answers, days_asked
 from retineye.exchange.filing import Filing
@@ -138,7 +142,8 @@ def entity(listening: Listening) -> AE:
     """Make the application entity: it answers to its own title, and to no title that is not known."""
     ae = AE(ae_title=listening.ae_title)
     ae.require_called_aet = True
-    ae.maximum_associations = 20
+    # A caller that says nothing keeps its place for half a minute.
+    ae.maximum_associations = 100
     ae.network_timeout, ae.acse_timeout, ae.dimse_timeout = 60, 30, 60
     ae.add_supported_context(Verification)
     ae.add_supported_context(ModalityWorklistInformationFind)
@@ -162,13 +167,25 @@ def listen(listening: Listening, *, parent: int, say: Callable[[str], None], sto
     """Listen until told to stop; an association in hand is finished."""
     # Objects go to a file as they come in, so that a large one does not fill the memory.
     _config.STORE_RECV_CHUNKED_DATASET = True
+    tempfile.tempdir = _emptied(Path(settings.FILE_UPLOAD_TEMP_DIR) / f"dicom-{listening.port}")
     _config.LOG_HANDLER_LEVEL = "none"
     ae = entity(listening)
     connection.close()
-    handlers: list[Any] = [(evt.EVT_C_STORE, _on_store), (evt.EVT_C_FIND, _on_find), (evt.EVT_C_ECHO, _on_echo)]
-    server = ae.start_server(
-        (listening.host, listening.port), block=False, evt_handlers=handlers, ssl_context=listening.tls()
+    handlers: list[Any] = [
+        (evt.EVT_C_STORE, _on_store),
+        (evt.EVT_C_FIND, _on_find),
+        (evt.EVT_C_ECHO, _on_echo),
+        (evt.EVT_DIMSE_RECV, message_ended),
+    ]
+    server = ae.make_server(
+        (listening.host, listening.port),
+        ssl_context=listening.tls(),
+        evt_handlers=handlers,
+        server_class=Door,
+        # What is a little too large is read to its end, and answered with a status that says so.
+        most_bytes=2 * limits().max_bytes,
     )
+    threading.Thread(target=server.serve_forever, name="door", daemon=True).start()
     filing = Filing()
     filing.start(parent)
     say(f"RetinEye listens as {listening.ae_title} on {listening.host} port {listening.port}")
@@ -182,10 +199,16 @@ def listen(listening: Listening, *, parent: int, say: Callable[[str], None], sto
             finally:
                 connection.close()
     finally:
-        if server is not None:
-            server.shutdown()
+        server.close()
         ae.shutdown()
         filing.stop()
+
+
+def _emptied(folder: Path) -> str:
+    """Give a folder for what is on its way in, without what a killed listener left there."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(mode=0o700, parents=True)
+    return str(folder)
 
 
 def until_signal() -> threading.Event:
