@@ -144,9 +144,9 @@ def operation(request: HttpRequest) -> HttpResponse:
 @door
 def resource(request: HttpRequest, kind: str, key: str) -> HttpResponse:
     """Give one resource by its id."""
+    caller = _caller(request, _scope(kind))
     if kind not in KINDS:
         raise Http404
-    caller = _caller(request, _scope(kind))
     found = read(caller.user, kind, key, with_paper=_paper(caller))
     if found is None:
         raise Http404
@@ -161,9 +161,9 @@ def resource(request: HttpRequest, kind: str, key: str) -> HttpResponse:
 @door
 def resources(request: HttpRequest, kind: str) -> HttpResponse:
     """Give what a search finds, page by page."""
+    caller = _caller(request, _scope(kind))
     if kind not in KINDS:
         raise Http404
-    caller = _caller(request, _scope(kind))
     if not KINDS[kind].searched_by:
         raise Failed(400, f"{kind} is read by its id alone.")
     given = [(name, value) for form in (request.GET, request.POST) for name in form for value in form.getlist(name)]
