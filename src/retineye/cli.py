@@ -286,6 +286,31 @@ def watch_inbox(
     _manage("watch_inbox", *options, *(str(folder) for folder in folders or ()))
 
 
+@app.command()
+def backup(
+    folder: Annotated[
+        Path, typer.Argument(file_okay=False, help="Folder of backups, best on another disk or machine.")
+    ],
+    recipient: Annotated[
+        list[str] | None, typer.Option(metavar="KEY", help="Encrypt by age for this public key; may be repeated.")
+    ] = None,
+) -> None:
+    """Copy database and photographs into a folder of backups, while people go on working."""
+    _manage("backup", str(folder), *[f"--recipient={one}" for one in recipient or ()])
+
+
+@app.command()
+def restore(
+    folder: Annotated[Path, typer.Argument(exists=True, file_okay=False, help="Folder of backups.")],
+    name: Annotated[str, typer.Option(help="Name of a backup, as it was printed; the latest where left out.")] = "",
+    identity: Annotated[
+        Path | None, typer.Option(exists=True, dir_okay=False, help="File with the age key that it was encrypted for.")
+    ] = None,
+) -> None:
+    """Bring a backup back onto an empty machine, and compare everything."""
+    _manage("restore", str(folder), f"--name={name}", *([f"--identity={identity}"] if identity else []))
+
+
 @app.command(add_help_option=False, context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
 def manage(context: typer.Context) -> None:
     """Run one of Django's management commands, such as `retineye manage check`."""
