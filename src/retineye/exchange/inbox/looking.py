@@ -150,6 +150,6 @@ def _listed(file: IO[bytes]) -> bool:
     try:
         with zipfile.ZipFile(file) as archive:
             archive.infolist()
-    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, RuntimeError):
+    except (zipfile.BadZipFile, OSError, ValueError, RuntimeError):
         return False
     return True
