@@ -60,3 +60,28 @@ WITHIN = re.compile(r"<script(?![^>]*\bsrc=)(?![^>]*application/json)[^>]*>|\sst
 def test_a_page_has_no_script_or_style_within(path: Path) -> None:
     # The content security policy would refuse them.
     assert WITHIN.findall(text(path)) == []
+
+
+SIDED = re.compile(
+    r"(?:margin|padding|border)-(?:left|right)\b|(?:text-align|float): (?:left|right)\b|(?<![\w-])(?:left|right): "
+)
+
+
+def sided(sheet: str) -> list[str]:
+    """Find what names a side of the paper; a drawn arrow that is turned by an angle has sides of its own."""
+    return [line.strip() for line in sheet.splitlines() if SIDED.search(line) and "rotate(45deg)" not in line]
+
+
+@pytest.mark.parametrize("path", below("src/retineye/web/static/web", ".css"), ids=str)
+def test_a_style_sheet_speaks_of_start_and_end_so_that_it_serves_both_directions(path: Path) -> None:
+    assert sided(text(path)) == []
+
+
+@pytest.mark.parametrize("rule", ["p { margin-left: 1em }", ".a { left: 0 }", "td { color: red; text-align: right }"])
+def test_the_guard_sees_a_side(rule: str) -> None:
+    assert sided(rule)
+    assert not sided(
+        rule.replace("-left", "-inline-start")
+        .replace(" left", " inset-inline-start")
+        .replace("align: right", "align: end")
+    )
