@@ -17,6 +17,9 @@ from tests.dicoms import as_bytes, in_syntax, photograph
 from tests.exchange.listening import House, house
 from tests.photos import retina
 
+# A process that starts Django, on a machine that is busy with others.
+pytestmark = pytest.mark.timeout(900)
+
 IDRID = Path(__file__).parents[1] / "idrid" / "idrid_test_012.jpg"
 NOW = datetime.now(tz=UTC).strftime("%Y%m%d%H%M%S")
 PROPOSED = {
@@ -128,9 +131,6 @@ def test_a_camera_picks_the_patient_from_the_worklist(hill: House, tmp_path: Pat
 from retineye.accounts.models import User
 from retineye.clinic.exams import create_exam
 from retineye.clinic.patients import create_patient
-
-# A process that starts Django, on a machine that is busy with others.
-pytestmark = pytest.mark.timeout(900)
 nurse = User.objects.get(email="nurse@hill.example")
 create_exam(nurse, create_patient(nurse, name="María Ñandú", local_id="M-1"))
 """
