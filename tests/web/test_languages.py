@@ -125,3 +125,13 @@ def test_what_goes_to_other_systems_is_english_whatever_the_language(hill: Clini
         written = table("csv", ["said"], rows).decode("utf-8-sig")
     assert told.conclusion.startswith("Take a photograph of the right eye.")
     assert written == "said\r\nWorklist\r\n"
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_sign_in_that_fails_is_refused_in_the_language_of_the_page(client: Client, db: None, language: str) -> None:
+    wrong = {"login": "nobody@example.org", "password": "nothing"}
+    html = client.post(reverse("account_login"), wrong, headers={"accept-language": language}).content.decode()
+    with translation.override(language):
+        said = translation.gettext("The email address and/or password you specified are not correct.")
+    assert said in html.replace("&#x27;", "'")
+    assert "are not correct" not in html
