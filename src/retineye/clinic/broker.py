@@ -76,7 +76,12 @@ app = make_app(settings.RETINEYE_BROKER_URL)
 @app.task(name="retineye.grade")  # type: ignore[untyped-decorator]
 def grade(photograph_id: str) -> str:
     """Grade the photograph that a message names. Each process opens the pack once, at its first photograph."""
-    return grade_photograph(UUID(photograph_id)).value
+    try:
+        return grade_photograph(UUID(photograph_id)).value
+    except Exception:
+        # Celery would write down what the error says, and that may quote a row. The sweep tells of it again.
+        log.exception("message_failed", photograph=photograph_id)
+        return "failed"
 
 
 def send(photograph_id: UUID, *, later: bool = False) -> bool:
