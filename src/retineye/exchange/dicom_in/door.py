@@ -20,7 +20,7 @@ class Door(ThreadedAssociationServer):
     def __init__(self, *arguments: Any, most_bytes: int, **named: Any) -> None:
         """Keep the bound: so many bytes of one message are read."""
         self.most_bytes = most_bytes
-        super().__init__(*arguments, request_handler=_Caller, **named)
+        super().__init__(*arguments, request_handler=_Caller, **named)  # type: ignore[misc]  # it is not among them
 
     def get_request(self) -> tuple[socket.socket, Any]:
         """Take a connection. Without a time limit a silent caller would have its thread for ever."""

@@ -13,7 +13,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import structlog
 from django.conf import settings
@@ -199,7 +199,7 @@ def listen(listening: Listening, *, parent: int, say: Callable[[str], None], sto
             finally:
                 connection.close()
     finally:
-        server.close()
+        cast(Door, server).close()
         ae.shutdown()
         filing.stop()
 

@@ -37,7 +37,7 @@ def connections(request: HttpRequest) -> HttpResponse:
     form, add = (camera, senders.add_sender) if adds == "camera" else (archive, deliveries.add_archive)
     if adds and form.is_valid():
         try:
-            made: Any = add(user, **form.cleaned_data)  # type: ignore[operator]  # each with its own form's fields
+            made: Any = add(user, **form.cleaned_data)
             messages.success(request, _("%(name)s is added.") % {"name": made.name})
             return redirect("connections")
         except ValidationError as exc:
