@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import time
@@ -10,6 +11,8 @@ from pathlib import Path
 from typing import Protocol
 
 import redis
+from kombu import Connection
+from kombu.exceptions import KombuError
 
 from tests.peers import missing
 
@@ -94,3 +97,68 @@ class Valkey:
         """Count the messages of a queue."""
         with redis.Redis(port=self.port) as client:
             return int(client.llen(name))  # type: ignore[arg-type]
+
+
+class Rabbit:
+    """RabbitMQ, one node of its own; its quorum queues lie on the disk and outlive a kill -9."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.folder = folder
+        self.port = free_port()
+        self.url = f"amqp://127.0.0.1:{self.port}//"
+        (folder / "rabbitmq.conf").write_text(f"listeners.tcp.1 = 127.0.0.1:{self.port}\n")
+        (folder / "plugins").write_text("[].\n")
+        self._settings = {
+            **os.environ,
+            "HOME": str(folder),
+            "RABBITMQ_NODENAME": f"test{self.port}@localhost",
+            "RABBITMQ_DIST_PORT": str(free_port()),
+            "RABBITMQ_NODE_IP_ADDRESS": "127.0.0.1",
+            "RABBITMQ_MNESIA_BASE": str(folder / "mnesia"),
+            "RABBITMQ_LOG_BASE": str(folder / "log"),
+            "RABBITMQ_CONFIG_FILE": str(folder / "rabbitmq"),
+            "RABBITMQ_ENABLED_PLUGINS_FILE": str(folder / "plugins"),
+            "ERL_EPMD_PORT": str(free_port()),
+            "ERL_EPMD_ADDRESS": "127.0.0.1",
+            "ERL_EPMD_RELAXED_COMMAND_CHECK": "true",
+        }
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start it, and wait until it answers."""
+        program = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
+        if not program.exists():
+            missing("RabbitMQ")
+        self._process = subprocess.Popen(
+            [str(program)], env=self._settings, start_new_session=True,
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+        end = time.monotonic() + 200
+        while not self._answers():
+            assert self._process.poll() is None, "RabbitMQ does not start"
+            assert time.monotonic() < end, "RabbitMQ does not answer"
+            time.sleep(0.5)
+
+    def _answers(self) -> bool:
+        try:
+            with Connection(self.url, connect_timeout=2) as connection:
+                connection.connect()
+        except (KombuError, OSError):
+            return False
+        return True
+
+    def kill(self) -> None:
+        """Kill it, and what it started."""
+        if self._process is not None:
+            os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait()
+            self._process = None
+            # Erlang's own name server goes into the background, beyond the group.
+            port = self._settings["ERL_EPMD_PORT"]
+            subprocess.run(["epmd", "-port", port, "-kill"], capture_output=True, check=False)
+
+    def held(self, name: str) -> int:
+        """Count the messages of a queue."""
+        with Connection(self.url) as connection, connection.channel() as channel:
+            return int(channel.queue_declare(name, passive=True).message_count)

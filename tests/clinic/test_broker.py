@@ -15,7 +15,7 @@ from django.utils import timezone
 from retineye.clinic import queue
 from retineye.clinic.models import Photograph, State, Verdict
 from retineye.clinic.sweep import sweep
-from tests.brokers import Broker, Valkey
+from tests.brokers import Broker, Rabbit, Valkey
 from tests.cast import Clinic, add_exam, picture, send
 from tests.clinic.test_worker import LEASE_S, database_url, until
 
@@ -26,9 +26,11 @@ Start = Callable[..., "subprocess.Popen[bytes]"]
 
 
 @pytest.fixture()
-def broker(tmp_path: Path, settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Broker]:
-    """Have the service send its messages through a broker."""
-    running = Valkey(tmp_path / "broker")
+def broker(
+    request: pytest.FixtureRequest, tmp_path: Path, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Broker]:
+    """Have the service send its messages through a broker: Valkey, unless the test names RabbitMQ."""
+    running = getattr(request, "param", Valkey)(tmp_path / "broker")
     running.start()
     settings.RETINEYE_BROKER_URL = running.url
     settings.RETINEYE_PROCESSES, settings.RETINEYE_GRADE_LIMIT_S = 1, 300
@@ -138,6 +140,21 @@ def test_a_broker_that_forgets_everything_and_messages_that_come_twice_change_no
     os.kill(worker.pid, signal.SIGTERM)
     worker.wait(120)
     assert state_of(late) == State.GRADED
+
+
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("broker", [Rabbit], indirect=True)
+def test_rabbitmq_hands_a_photograph_on_when_its_worker_is_killed(hill: Clinic, start: Start, broker: Broker) -> None:
+    sent = send(hill, add_exam(hill), IDRID.read_bytes())
+    queue.broker.send(sent.pk)
+    assert queue.broker.depth() == 2
+    worker = start()
+    until(lambda: state_of(sent) == State.GRADING, within_s=200, step_s=0.002)
+    kill(worker)
+    start()
+    until(graded_by_sweeping(1), within_s=300, step_s=0.5)
+    until(lambda: queue.broker.depth() == 0, within_s=120, step_s=0.5)
+    assert [one.attempt for one in Verdict.objects.all()] == [2]
 
 
 def test_the_sweep_does_not_fill_a_queue_that_holds_every_message(hill: Clinic, broker: Broker) -> None:
