@@ -15,15 +15,16 @@ from urllib.request import urlopen
 from retineye.grading.pack import default_pack_path
 from tests.packs import write_tiny_pack
 
-START_S = 240.0
+START_S = 600.0
 PHOTOGRAPHS = Path(__file__).parents[1] / "idrid"
 
 
 class Service:
     """A service in a folder; it is up inside the `with` block."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, **environment: str) -> None:
         self.folder = folder
+        self.environment = environment
         self.lines: list[str] = []
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
@@ -34,7 +35,11 @@ class Service:
         command = [str(Path(sys.executable).with_name("retineye")), "serve", "--port", str(self.port)]
         kept = {key: value for key, value in os.environ.items() if not key.startswith(("RETINEYE_", "DATABASE_URL"))}
         self._process = subprocess.Popen(
-            command, env=kept | self.settings, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+            command,
+            env=kept | self.settings | self.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
         )
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
