@@ -8,7 +8,9 @@ from contextlib import contextmanager
 
 import pytest
 import structlog
-from django.http import HttpResponseNotFound
+from django.http import HttpResponse, HttpResponseNotFound
+from django.test import RequestFactory
+from django.utils.log import log_response
 
 from retineye.config.logs import logging_config
 
@@ -85,3 +87,14 @@ def test_an_address_that_somebody_typed_is_told_by_its_pattern(capfd: pytest.Cap
     assert (first["event"], first["route"], first["method"], first["status"]) == ("Not Found", "", "GET", 404)
     assert second["route"] == "health/live/"
     assert third["event"] == "DisallowedHost"
+
+
+def test_what_django_itself_says_of_an_answer_is_told_in_words(capfd: pytest.CaptureFixture[str]) -> None:
+    request = RequestFactory().get("/patients/Ana Ruiz/")
+    with as_the_service_logs():
+        log_response(
+            "%s: %s", "Unauthorized", request.path, response=HttpResponse(status=401), request=request
+        )  # fmt: skip
+    (line,) = lines(capfd)
+    assert (line["event"], line["status"]) == ("Unauthorized", 401)
+    assert "Ruiz" not in str(line)

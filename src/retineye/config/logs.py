@@ -34,7 +34,9 @@ def route_only(_logger: WrappedLogger, _method: str, event: EventDict) -> EventD
         return event
     # Text without a place for arguments is an exception's own; Django puts the address behind the last colon.
     form = str(record.msg)
-    event["event"] = form.rpartition(":")[0] if "%s" in form else record.name.rpartition(".")[2]
+    head = form.rpartition(":")[0] if "%s" in form else record.name.rpartition(".")[2]
+    # "%s: %s" is Django's form for an answer's reason ("Not Found") and the address.
+    event["event"] = str(record.args[0]) if head == "%s" and record.args else head
     match = getattr(request, "resolver_match", None)
     event["route"] = match.route if match else ""
     event["method"] = getattr(request, "method", "")
