@@ -36,7 +36,7 @@ def route_only(_logger: WrappedLogger, _method: str, event: EventDict) -> EventD
     form = str(record.msg)
     head = form.rpartition(":")[0] if "%s" in form else record.name.rpartition(".")[2]
     # "%s: %s" is Django's form for an answer's reason ("Not Found") and the address.
-    event["event"] = str(record.args[0]) if head == "%s" and record.args else head
+    event["event"] = str(event["event"]).partition(":")[0] if head == "%s" else head
     match = getattr(request, "resolver_match", None)
     event["route"] = match.route if match else ""
     event["method"] = getattr(request, "method", "")
