@@ -15,10 +15,22 @@ from retineye.accounts.models import AuditEvent
 from retineye.clinic import recall, reviews
 from retineye.clinic.decisions import decide
 from retineye.clinic.grade import grade_photograph
-from retineye.clinic.models import Erasure, Exam, Patient, Photograph, Reminder, Report, Review, Signature, Verdict
+from retineye.clinic.models import (
+    Erasure,
+    Exam,
+    Patient,
+    Photograph,
+    Reminder,
+    Report,
+    Review,
+    Signature,
+    Upload,
+    Verdict,
+)
 from retineye.clinic.orphans import remove_orphans
 from retineye.clinic.retention import due, erase, erasures_of, hold, purge, release
 from retineye.clinic.reviews import EyeRead, Read
+from retineye.clinic.uploads import place_of
 from retineye.exchange.report_pdf import issue_report
 from retineye.grading.result import Grade
 from tests.cast import Clinic, add_exam, add_patient, picture, send
@@ -65,6 +77,17 @@ def test_erasing_takes_every_row_and_file_and_leaves_the_audit_and_a_tombstone(
     )
     audit.seal()
     assert list(audit.verify()) == []
+
+
+def test_erasing_takes_what_was_on_its_way_up(hill: Clinic, django_capture_on_commit_callbacks: Any) -> None:
+    exam = add_exam(hill)
+    place = place_of(Upload.objects.create(exam=exam, user=hill.technician, bytes=9, received=5))
+    place.parent.mkdir(exist_ok=True)
+    place.write_bytes(b"half a")
+    with django_capture_on_commit_callbacks(execute=True):
+        erase(hill.administrator, exam.patient, Erasure.Why.ASKED, name="ana ruiz")
+    assert not Upload.objects.exists()
+    assert not place.exists()
 
 
 def test_the_tombstone_can_not_be_changed(hill: Clinic) -> None:

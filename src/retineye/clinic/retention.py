@@ -5,6 +5,7 @@ erased it, when and why. What stays cannot be led back to a person.
 """
 
 from datetime import date
+from pathlib import Path
 from uuid import UUID
 
 import structlog
@@ -36,6 +37,7 @@ from retineye.clinic.models import (
     search_key,
 )
 from retineye.clinic.settings import today_at
+from retineye.clinic.uploads import place_of
 
 log = structlog.get_logger(__name__)
 
@@ -143,6 +145,7 @@ def _erase(key: UUID, why: Erasure.Why, by: User | None) -> Erasure:
         exams = list(Exam.objects.select_for_update().filter(patient__in=keys).values_list("pk", flat=True))
         photographs = list(Photograph.objects.filter(exam__in=exams).values_list("pk", flat=True))
         files = _files(keys, exams, photographs)
+        pieces = [place_of(row) for row in Upload.objects.filter(exam__in=exams)]
         _drop_rows(keys, exams, photographs)
         tombstone = Erasure.objects.create(
             organisation_id=patient.organisation_id,
@@ -163,6 +166,7 @@ def _erase(key: UUID, why: Erasure.Why, by: User | None) -> Erasure:
         )
         # Files go when the rows are gone for good; what can not be deleted now has no row, and the sweep takes it.
         transaction.on_commit(lambda: _drop_files(files))
+        transaction.on_commit(lambda: _drop_pieces(pieces))
     return tombstone
 
 
@@ -209,6 +213,15 @@ def _drop_files(names: list[str]) -> None:
             log.warning("file_not_deleted")
     for folder in sorted({name.rpartition("/")[0] for name in names}):
         _drop_folder(folder)
+
+
+def _drop_pieces(places: list[Path]) -> None:
+    # What was on its way up lies beside the store.
+    for place in places:
+        try:
+            place.unlink(missing_ok=True)
+        except OSError:
+            log.warning("file_not_deleted")
 
 
 def _drop_folder(folder: str) -> None:
