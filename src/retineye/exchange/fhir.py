@@ -26,7 +26,6 @@ from retineye.exchange.codes import (
 )
 from retineye.exchange.fhir_who import (
     SYSTEM,
-    Resource as Resource,
     absent,
     coding,
     concept,
@@ -35,6 +34,9 @@ from retineye.exchange.fhir_who import (
     organization_of,
     patient_of,
     ref,
+)
+from retineye.exchange.fhir_who import (
+    Resource as Resource,
 )
 from retineye.exchange.told import ADVICE_OF_USE, METHOD, Dme, EyeTold, Shot, Standing, Told
 from retineye.exchange.uids import uid_of
