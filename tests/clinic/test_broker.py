@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
+from retineye.accounts.audit import Action
+from retineye.accounts.models import AuditEvent
 from retineye.clinic import queue
 from retineye.clinic.models import Photograph, State, Verdict
 from retineye.clinic.sweep import sweep
@@ -100,6 +102,15 @@ def graded_by_sweeping(count: int) -> Callable[[], bool]:
     return look
 
 
+def graded_once() -> int:
+    """Count the verdicts, and hold that no photograph has two, in the rows as in the audit."""
+    photographs = list(Verdict.objects.values_list("photograph_id", flat=True))
+    told = list(AuditEvent.objects.filter(action=Action.GRADED).values_list("object_id", flat=True))
+    assert len(photographs) == len(set(photographs))
+    assert sorted(str(one) for one in told) == sorted(str(one) for one in photographs)
+    return len(photographs)
+
+
 def test_kill_9_in_the_middle_of_a_grade_loses_nothing_and_grades_nothing_twice(hill: Clinic, start: Start) -> None:
     data = IDRID.read_bytes()
     worker = start()
@@ -109,7 +120,8 @@ def test_kill_9_in_the_middle_of_a_grade_loses_nothing_and_grades_nothing_twice(
     assert state_of(sent) == State.GRADING, "the worker was too quick to be caught"
     start()
     until(graded_by_sweeping(1), within_s=200, step_s=0.5)
-    assert [one.attempt for one in Verdict.objects.filter(photograph=sent)] == [2]
+    assert graded_once() == 1
+    assert Verdict.objects.get(photograph=sent).attempt >= 2
     with sent.original.open("rb") as file:
         assert file.read() == data
 
@@ -133,7 +145,8 @@ def test_a_broker_that_forgets_everything_and_messages_that_come_twice_change_no
     worker = start()
     until(graded_by_sweeping(4), within_s=240, step_s=0.5)
     until(lambda: queue.broker.depth() == 0, within_s=60)
-    assert sorted(Verdict.objects.values_list("attempt", flat=True)) == [1, 1, 1, 1]
+    # A slow machine may let a lease run out, and the photograph is claimed anew: but nothing is written twice.
+    assert graded_once() == 4
     # And the worker that lived through it ends when it is told to, after what it has in hand.
     late = send(hill, exam, IDRID.read_bytes())
     until(lambda: state_of(late) == State.GRADING, within_s=120, step_s=0.002)
@@ -154,7 +167,9 @@ def test_rabbitmq_hands_a_photograph_on_when_its_worker_is_killed(hill: Clinic, 
     start()
     until(graded_by_sweeping(1), within_s=300, step_s=0.5)
     until(lambda: queue.broker.depth() == 0, within_s=120, step_s=0.5)
-    assert [one.attempt for one in Verdict.objects.all()] == [2]
+    # The first claim died with its worker.
+    assert graded_once() == 1
+    assert Verdict.objects.get().attempt >= 2
 
 
 def test_the_sweep_does_not_fill_a_queue_that_holds_every_message(hill: Clinic, broker: Broker) -> None:

@@ -175,7 +175,7 @@ def test_a_full_disk_leaves_nothing_behind(hill: Clinic, monkeypatch: pytest.Mon
 
 
 def test_a_database_that_refuses_the_row_leaves_no_file_behind(hill: Clinic, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(photograph_id: object) -> None:
+    def refuse(photograph_id: object, *, via: str) -> None:
         raise RuntimeError("the queue is out of order")
 
     exam = add_exam(hill)

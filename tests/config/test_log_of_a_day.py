@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
@@ -89,7 +90,9 @@ def what_breaks(hill: Clinic, patient: Patient) -> None:
 
     try:
         with transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute("INSERT INTO accounts_user (id, email, full_name) VALUES (%s, %s, %s)", ["1", None, NAME])
+            cursor.execute(
+                "INSERT INTO accounts_user (id, email, full_name) VALUES (%s, %s, %s)", [uuid4().hex, None, NAME]
+            )
     except IntegrityError:
         logging.getLogger(log).exception("broke")
     try:

@@ -13,6 +13,7 @@ from tests.e2e.test_look import look_at
 def test_a_scanned_card_leads_to_a_new_patient_and_next_time_to_the_same_one(nurse: Nurse) -> None:
     page, number = nurse.page, f"A-{secrets.token_hex(4)}"
     nurse.open("/patients/")
+    expect(page.locator("main input[name=q]")).to_be_focused()
     page.keyboard.type(f"{number}\n")
     page.get_by_role("link", name="New patient with this number").click()
     page.get_by_role("textbox", name="Name", exact=True).fill("Suharto")
@@ -20,6 +21,7 @@ def test_a_scanned_card_leads_to_a_new_patient_and_next_time_to_the_same_one(nur
     page.get_by_role("button", name="Add and start the exam").click()
     expect(page.get_by_role("heading", name="About today")).to_be_visible()
     nurse.open("/patients/")
+    expect(page.locator("main input[name=q]")).to_be_focused()
     page.keyboard.type(f"{number}\n")
     expect(page.get_by_role("heading", name="Suharto")).to_be_visible()
     nurse.open("/patients/new/")

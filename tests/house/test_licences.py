@@ -10,7 +10,7 @@ from packaging.requirements import Requirement
 RUN_TIME_EXTRAS = ("web", "dicom", "mongo", "client", "evaluate")
 
 # Weak copyleft, used unmodified and as separate packages.
-ALLOWED_WEAK = {"certifi", "psycopg", "psycopg-binary", "pyphen"}  # pyphen: by choice under MPL-1.1
+ALLOWED_WEAK = {"certifi", "psycopg", "psycopg-binary", "psycopg-pool", "pyphen"}  # pyphen: by choice under MPL-1.1
 
 # Packages that offer several licences or write theirs in a form of their own; the free choice, read in the package.
 READ_BY_HAND = {

@@ -238,7 +238,7 @@ def test_a_photograph_and_a_whole_exam_go_to_the_patient_who_is_found_and_chosen
     answer = nurse.post(address, {"what": "patient", "patient": str(ana.pk), "reason": WHY}, follow=True)
     photograph.exam.refresh_from_db()
     assert photograph.exam.patient == ana
-    assert "Ben Okoro → Ana Ruiz" in answer.content.decode()
+    assert "<bdi>Ben Okoro</bdi> → <bdi>Ana Ruiz</bdi>" in answer.content.decode()
 
 
 @pytest.mark.parametrize("chosen", ["", "nobody", "00000000-0000-0000-0000-000000000000"])
