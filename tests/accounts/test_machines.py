@@ -1,11 +1,16 @@
 """Programs of a clinic: they work by tokens, nobody signs in with them, and they are never mixed with people."""
 
+from importlib import import_module
+from types import SimpleNamespace
+
 import pytest
+from django.apps import apps
 from django.core.exceptions import PermissionDenied, ValidationError
+from django.db import connection
 from django.test import Client
 
 from retineye.accounts import machines, people, tokens
-from retineye.accounts.models import AuditEvent, Membership, Role
+from retineye.accounts.models import AuditEvent, Membership, Role, User
 from retineye.accounts.people import PeopleError, Reason
 from tests.cast import Clinic
 
@@ -64,3 +69,12 @@ def test_others_and_other_clinics_have_no_hand_in_it(hill: Clinic, lake: Clinic)
         machines.add_machine(hill.doctor, name="Robot", role=Role.TECHNICIAN)
     with pytest.raises(Membership.DoesNotExist):
         machines.tokens_of(lake.administrator, member)
+
+
+def test_cameras_that_were_added_before_are_marked_as_machines(hill: Clinic) -> None:
+    camera = User.objects.create_user("machine-0123456789ab@machines.invalid", full_name="Room 2")
+    migration = import_module("retineye.accounts.migrations.0007_cameras_are_machines")
+    migration.mark(apps, SimpleNamespace(connection=connection))
+    camera.refresh_from_db()
+    assert camera.machine
+    assert not User.objects.get(pk=hill.technician.pk).machine

@@ -19,12 +19,14 @@ from retineye.clinic.models import Photograph, State, Verdict
 from retineye.clinic.sweep import sweep
 from tests.brokers import Broker, Rabbit, Valkey
 from tests.cast import Clinic, add_exam, picture, send
-from tests.clinic.test_worker import LEASE_S, database_url, until
+from tests.clinic.test_worker import until, worker_environment
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 IDRID = Path(__file__).parents[1] / "idrid" / "idrid_test_005.jpg"
 Start = Callable[..., "subprocess.Popen[bytes]"]
+UNHURRIED_S = "600"
+"""A lease that no slow machine outlives: what is claimed twice is then claimed twice for another reason."""
 
 
 @pytest.fixture()
@@ -54,21 +56,10 @@ def start(settings: Any, broker: Broker) -> Iterator[Start]:
     started: list[subprocess.Popen[bytes]] = []
 
     def start_one(**changed: str) -> "subprocess.Popen[bytes]":
-        environment = {
-            **os.environ,
-            "DJANGO_SETTINGS_MODULE": "retineye.config.settings",
-            "DATABASE_URL": database_url(),
-            "RETINEYE_DATA_DIR": str(settings.DATA_DIR),
-            "RETINEYE_PACK": settings.RETINEYE_PACK,
-            "RETINEYE_DEBUG": "true",
-            "RETINEYE_LEASE_S": str(LEASE_S),
-            "RETINEYE_QUEUE": "celery",
-            "RETINEYE_BROKER_URL": broker.url,
-            **changed,
-        }
+        brokered = {"RETINEYE_QUEUE": "celery", "RETINEYE_BROKER_URL": broker.url}
         process = subprocess.Popen(
             [sys.executable, "-W", "ignore", "-m", "django", "work"],
-            env=environment,
+            env=worker_environment(settings, **brokered, **changed),
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             start_new_session=True,
@@ -118,10 +109,10 @@ def test_kill_9_in_the_middle_of_a_grade_loses_nothing_and_grades_nothing_twice(
     until(lambda: state_of(sent) == State.GRADING, within_s=200, step_s=0.002)
     kill(worker)
     assert state_of(sent) == State.GRADING, "the worker was too quick to be caught"
-    start()
+    start(RETINEYE_LEASE_S=UNHURRIED_S)
     until(graded_by_sweeping(1), within_s=200, step_s=0.5)
     assert graded_once() == 1
-    assert Verdict.objects.get(photograph=sent).attempt >= 2
+    assert [one.attempt for one in Verdict.objects.filter(photograph=sent)] == [2]
     with sent.original.open("rb") as file:
         assert file.read() == data
 
@@ -142,11 +133,11 @@ def test_a_broker_that_forgets_everything_and_messages_that_come_twice_change_no
     for _ in range(3):
         queue.broker.send(doubled.pk)
     Photograph.objects.filter(pk__in=[one.pk for one in lost]).update(nudged_at=timezone.now() - timedelta(minutes=1))
-    worker = start()
+    worker = start(RETINEYE_LEASE_S=UNHURRIED_S)
     until(graded_by_sweeping(4), within_s=240, step_s=0.5)
     until(lambda: queue.broker.depth() == 0, within_s=60)
-    # A slow machine may let a lease run out, and the photograph is claimed anew: but nothing is written twice.
     assert graded_once() == 4
+    assert sorted(Verdict.objects.values_list("attempt", flat=True)) == [1, 1, 1, 1]
     # And the worker that lived through it ends when it is told to, after what it has in hand.
     late = send(hill, exam, IDRID.read_bytes())
     until(lambda: state_of(late) == State.GRADING, within_s=120, step_s=0.002)
@@ -164,12 +155,11 @@ def test_rabbitmq_hands_a_photograph_on_when_its_worker_is_killed(hill: Clinic, 
     worker = start()
     until(lambda: state_of(sent) == State.GRADING, within_s=200, step_s=0.002)
     kill(worker)
-    start()
+    start(RETINEYE_LEASE_S=UNHURRIED_S)
     until(graded_by_sweeping(1), within_s=300, step_s=0.5)
     until(lambda: queue.broker.depth() == 0, within_s=120, step_s=0.5)
-    # The first claim died with its worker.
     assert graded_once() == 1
-    assert Verdict.objects.get().attempt >= 2
+    assert [one.attempt for one in Verdict.objects.all()] == [2]
 
 
 def test_the_sweep_does_not_fill_a_queue_that_holds_every_message(hill: Clinic, broker: Broker) -> None:

@@ -34,25 +34,29 @@ def database_url() -> str:
     return f"postgres://{found['USER']}:{found['PASSWORD']}@/{found['NAME']}?{where}"
 
 
+def worker_environment(settings: Any, **changed: str) -> dict[str, str]:
+    """Give the environment in which a worker serves the test's database and files."""
+    return {
+        **os.environ,
+        "DJANGO_SETTINGS_MODULE": "retineye.config.settings",
+        "DATABASE_URL": database_url(),
+        "RETINEYE_DATA_DIR": str(settings.DATA_DIR),
+        "RETINEYE_PACK": settings.RETINEYE_PACK,
+        "RETINEYE_DEBUG": "true",
+        "RETINEYE_LEASE_S": str(LEASE_S),
+        **changed,
+    }
+
+
 @pytest.fixture()
 def start(settings: Any) -> Iterator[Start]:
     """Give a function that starts a worker; all of them are gone afterwards."""
     started: list[subprocess.Popen[bytes]] = []
 
     def start_one(*arguments: str, **changed: str) -> "subprocess.Popen[bytes]":
-        environment = {
-            **os.environ,
-            "DJANGO_SETTINGS_MODULE": "retineye.config.settings",
-            "DATABASE_URL": database_url(),
-            "RETINEYE_DATA_DIR": str(settings.DATA_DIR),
-            "RETINEYE_PACK": settings.RETINEYE_PACK,
-            "RETINEYE_DEBUG": "true",
-            "RETINEYE_LEASE_S": str(LEASE_S),
-            **changed,
-        }
         process = subprocess.Popen(
             [sys.executable, "-W", "ignore", "-m", "django", "work", *arguments],
-            env=environment,
+            env=worker_environment(settings, **changed),
             stderr=subprocess.PIPE,
         )
         started.append(process)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from packaging.requirements import Requirement
 
-RUN_TIME_EXTRAS = ("web", "dicom", "mongo", "client", "evaluate")
+RUN_TIME_EXTRAS = ("web", "dicom", "celery", "s3", "mongo", "client", "evaluate")
 
 # Weak copyleft, used unmodified and as separate packages.
 ALLOWED_WEAK = {"certifi", "psycopg", "psycopg-binary", "psycopg-pool", "pyphen"}  # pyphen: by choice under MPL-1.1

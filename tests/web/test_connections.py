@@ -59,10 +59,19 @@ def test_a_camera_is_let_in_and_shut_out(administrator: Client, hill: Clinic) ->
     page = administrator.get(reverse("connections")).content.decode()
     assert "CAMERA2" in page and "none yet" in page
     camera = Sender.objects.get()
+    assert camera.acts_as.machine
+    assert not camera.acts_as.has_usable_password()
     administrator.post(reverse("sender_do", args=[camera.pk]))
     assert senders.titles() == []
     administrator.post(reverse("sender_do", args=[camera.pk]))
     assert senders.titles() == ["CAMERA2"]
+
+
+def test_a_camera_stands_among_the_programs_and_not_among_the_people(administrator: Client, hill: Clinic) -> None:
+    senders.add_sender(hill.administrator, "Room 2", "CAMERA2")
+    shown = administrator.get(reverse("team")).context
+    assert "Room 2" in [member.user.full_name for member in shown["machines"]]
+    assert "Room 2" not in [member.user.full_name for member in shown["members"]]
 
 
 def test_a_title_that_is_taken_or_none_is_told_on_the_page(administrator: Client, hill: Clinic) -> None:

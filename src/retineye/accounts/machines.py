@@ -9,7 +9,7 @@ from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 from retineye.accounts import audit, people, tokens
-from retineye.accounts.models import ApiToken, Membership, Role, User
+from retineye.accounts.models import ApiToken, Membership, Organisation, Role, User
 from retineye.accounts.policy import MACHINE_ROLES, Right, require
 
 _DOMAIN: Final = "program.invalid"
@@ -33,17 +33,22 @@ def add_machine(by: User, *, name: str, role: Role) -> Membership:
     if role not in MACHINE_ROLES:
         raise ValidationError({"role": _("A program can not have this role.")})
     with transaction.atomic():
-        user = User.objects.create_user(f"{uuid.uuid4().hex}@{_DOMAIN}", None, full_name=name, machine=True)
-        member = Membership.objects.create(user=user, organisation=by.membership.organisation, role=role)
+        member = open_account(by.membership.organisation, name=name, role=role)
         audit.record(
             audit.Action.MACHINE_ADDED,
             actor=by,
             organisation=member.organisation_id,
             object_type="user",
-            object_id=user.pk,
+            object_id=member.user_id,
             detail={"role": str(role)},
         )
     return member
+
+
+def open_account(organisation: Organisation, *, name: str, role: Role) -> Membership:
+    """Make an account that nobody can sign in with, in the caller's transaction."""
+    user = User.objects.create_user(f"{uuid.uuid4().hex}@{_DOMAIN}", None, full_name=name, machine=True)
+    return Membership.objects.create(user=user, organisation=organisation, role=role)
 
 
 def tokens_of(by: User, member: Membership) -> QuerySet[ApiToken]:

@@ -1,14 +1,12 @@
 """The machines that bring photographs: add one, and give it the account that it acts as."""
 
-import uuid
-
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import Max, QuerySet
 from django.utils.translation import gettext as _
 
-from retineye.accounts import audit
-from retineye.accounts.models import Membership, Organisation, Role, User
+from retineye.accounts import audit, machines
+from retineye.accounts.models import Organisation, Role, User
 from retineye.accounts.policy import Person, Right, allowed, membership_of, require
 from retineye.clinic.models import Sender
 
@@ -42,8 +40,7 @@ def open_sender(organisation: Organisation, name: str, ae_title: str = "", *, by
     if title and Sender.objects.filter(ae_title=title).exists():
         raise ValidationError({"ae_title": _("Another machine has this title.")})
     with transaction.atomic():
-        account = User.objects.create_user(f"machine-{uuid.uuid4().hex[:12]}@machines.invalid", full_name=name)
-        Membership.objects.create(user=account, organisation=organisation, role=Role.TECHNICIAN)
+        account = machines.open_account(organisation, name=name, role=Role.TECHNICIAN).user
         sender = Sender.objects.create(organisation=organisation, name=name, ae_title=title or None, acts_as=account)
         audit.record(
             audit.Action.SENDER_ADDED,

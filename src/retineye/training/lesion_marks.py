@@ -11,12 +11,10 @@ import cv2
 import numpy as np
 from sklearn.metrics import average_precision_score
 
-from retineye.grading.decode import decode
 from retineye.grading.explain import LESION_CODES, find_lesions
 from retineye.grading.network import Network
 from retineye.grading.preprocess import InputSpec, preprocess
-from retineye.grading.retina import find_retina
-from retineye.training.lesions import LESIONS
+from retineye.training.lesions import read_outlined
 from retineye.training.photographs import Photograph
 
 if TYPE_CHECKING:
@@ -84,12 +82,10 @@ def measure(
     ]
     pixels_of: list[tuple[list[NDArray[np.float32]], list[NDArray[np.bool_]]]] = [([], []) for _ in LESION_CODES]
     for one in tested:
-        pixels = decode(one.path.read_bytes()).pixels
-        retina = find_retina(pixels)
-        bits = None if one.outlines is None else cv2.imread(str(one.outlines), cv2.IMREAD_UNCHANGED)  # noqa: TID251
-        if retina is None or bits is None:
+        read = read_outlined(one)
+        if read is None:
             continue
-        bits = bits if bits.ndim == 2 else bits[:, :, 0]
+        pixels, retina = read.pixels, read.retina
         maps = network.run(preprocess(pixels, retina, spec)).lesions
         assert maps is not None  # noqa: S101 - asked for by its name
         height, width = pixels.shape[:2]
@@ -101,7 +97,7 @@ def measure(
         for kind, code in enumerate(LESION_CODES):
             if code not in one.looked_for:
                 continue
-            row, truth = rows[kind], (bits & LESIONS[code]) > 0
+            row, truth = rows[kind], read.outlined[code]
             reach = round(_NEAR * width) * 2 + 1
             near = cv2.dilate(truth.astype(np.uint8), np.ones((reach, reach), np.uint8))
             right = [bool(near[_inside(mark.outline, width, height)].any()) for mark in marks if mark.code == code]

@@ -19,7 +19,9 @@ from torch.nn import functional as F
 
 from retineye.grading.decode import decode
 from retineye.grading.errors import DecodeError
+from retineye.grading.explain import LESION_CODES
 from retineye.grading.preprocess import crop
+from retineye.grading.result import Retina
 from retineye.grading.retina import find_retina
 from retineye.training.data import MARGIN
 from retineye.training.photographs import Photograph, PhotographsError
@@ -27,8 +29,8 @@ from retineye.training.photographs import Photograph, PhotographsError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-LESIONS: Final = {"MA": 1, "HE": 2, "EX": 4, "SE": 8}
-"""Code to bit: microaneurysms, haemorrhages, hard exudates, soft exudates."""
+LESIONS: Final = {code: 1 << place for place, code in enumerate(LESION_CODES)}
+"""Code to bit of a mask: microaneurysms 1, haemorrhages 2, hard exudates 4, soft exudates 8."""
 STRIDE: Final = 8
 """Pixels of the network's input under one cell of the lesion map."""
 UNKNOWN: Final = 255
@@ -90,8 +92,19 @@ def keep_outlines(rows: Sequence[Photograph], sides: Sequence[int]) -> Outlines:
     return kept
 
 
-def outlined_square(row: Photograph, size_px: int) -> "NDArray[np.uint8] | None":
-    """Give the outlines in the square round the retina, shape (size_px, size_px, 4); None where no retina is found.
+@dataclass(frozen=True, slots=True)
+class Outlined:
+    """A photograph with what people outlined in it."""
+
+    pixels: "NDArray[np.uint8]"
+    """RGB, shape (H, W, 3)."""
+    retina: Retina
+    outlined: "dict[str, NDArray[np.bool_]]"
+    """Of each lesion's code: where it is, shape (H, W)."""
+
+
+def read_outlined(row: Photograph) -> Outlined | None:
+    """Read a photograph and its outlines; None where there are none, or no retina is found.
 
     Raises
     ------
@@ -107,8 +120,23 @@ def outlined_square(row: Photograph, size_px: int) -> "NDArray[np.uint8] | None"
     bits = cv2.imread(str(row.outlines), cv2.IMREAD_UNCHANGED)  # noqa: TID251 - a bit mask, not a photograph
     if bits is None or bits.shape[:2] != pixels.shape[:2]:
         raise PhotographsError(f"The outlines {row.outlines} do not fit their photograph.")
-    bits = bits if bits.ndim == 2 else bits[:, :, 0]
-    planes = [np.where(bits & bit, 255, 0).astype(np.uint8) for bit in LESIONS.values()]
+    mask = bits if bits.ndim == 2 else bits[:, :, 0]
+    return Outlined(pixels, retina, {code: (mask & bit) > 0 for code, bit in LESIONS.items()})
+
+
+def outlined_square(row: Photograph, size_px: int) -> "NDArray[np.uint8] | None":
+    """Give the outlines in the square round the retina, shape (size_px, size_px, 4); None where no retina is found.
+
+    Raises
+    ------
+    PhotographsError
+        The outlines can not be read, or have another size than their photograph.
+    """
+    read = read_outlined(row)
+    if read is None:
+        return None
+    retina, outlined = read.retina, read.outlined
+    planes = [outlined[code].astype(np.uint8) * 255 for code in LESIONS]
     three = crop(np.dstack(planes[:3]), retina, size_px, MARGIN)
     fourth = crop(np.dstack([planes[3]] * 3), retina, size_px, MARGIN)
     return np.dstack([three, fourth[:, :, :1]])
