@@ -53,6 +53,7 @@ def send(hill: House, body: bytes, sop_class: str = dicoms.OP8, syntax: str = di
     ae.add_requested_context(sop_class, [syntax])
     association = ae.associate("127.0.0.1", hill.port, ae_title="RETINEYE")
     assert association.is_established
+    line = association.dul.socket.socket
     request = C_STORE()
     request.MessageID, request.Priority = 1, 2
     request.AffectedSOPClassUID, request.AffectedSOPInstanceUID = UID(sop_class), generate_uid()
@@ -66,6 +67,7 @@ def send(hill: House, body: bytes, sop_class: str = dicoms.OP8, syntax: str = di
     association._reactor_checkpoint.set()
     if association.is_established:
         association.release()
+    line.close()  # pynetdicom does not, where the listener has hung up
     return None if answer is None else int(answer.Status)
 
 

@@ -163,11 +163,6 @@ def likeness_of(measures: Mapping[str, float], gradability: Gradability) -> floa
     return gradability.likeness.intercept + sum(gradability.likeness.terms(measures).values())
 
 
-def fitness_of(measures: Mapping[str, float], fitness: Logistic) -> float:
-    """Give how fit a photograph is to be graded, in logits."""
-    return fitness.intercept + sum(_losses(measures, fitness).values())
-
-
 def _losses(measures: Mapping[str, float], fitness: Logistic) -> dict[Reason, float]:
     """Sum up what speaks against a photograph, by reason; 0 or less."""
     losses = dict.fromkeys(REASON_OF.values(), 0.0)

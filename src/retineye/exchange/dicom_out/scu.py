@@ -56,10 +56,14 @@ def _called(destination: Destination, contexts: list[Any], patience_s: int) -> I
         said = association.acceptor.primitive if association.is_rejected else None
         code = "turned_away" if association.is_rejected else "not_reached"
         raise DeliveryError(_TURNED_AWAY.get(getattr(said, "diagnostic", None) or 0, code))
+    line = getattr(association.dul.socket, "socket", None)
     try:
         yield association
     finally:
         association.release()
+        # Where the other side is gone already pynetdicom can not shut the line down, and then does not close it.
+        if line is not None:
+            line.close()
 
 
 def echo(destination: Destination) -> None:
