@@ -123,6 +123,27 @@ def test_the_viewer_fades_the_attention_map_filters_and_zooms_and_never_turns_th
     assert home and abs(home["width"] - before["width"]) < 2
 
 
+def test_outlined_lesions_show_while_their_switch_is_pressed_and_at_no_other_time(nurse: Nurse, tmp_path: Path) -> None:
+    nurse.add_patient()
+    nurse.open_exam()
+    nurse.send("left", fresh(tmp_path, "idrid_test_033.jpg"))
+    photograph = nurse.wait_for_verdict("left")
+    expect(photograph.locator(".openseadragon-canvas canvas").first).to_be_visible()
+    outline = photograph.locator(".openseadragon-container .lesion").first
+    expect(outline).to_be_attached()
+    switch, key = photograph.get_by_role("button", name="Lesions"), photograph.locator(".lesion-key")
+    expect(outline).to_be_hidden()
+    expect(key).to_be_hidden()
+    switch.click()
+    expect(outline).to_be_visible()
+    expect(key).to_contain_text("it may err, and miss some")
+    heat, lesions = (photograph.locator(one).bounding_box() for one in ("img.stage-heat", ".stage-lesions"))
+    assert heat and lesions
+    assert all(abs(heat[side] - lesions[side]) < 1 for side in ("x", "y", "width", "height"))
+    switch.click()
+    expect(outline).to_be_hidden()
+
+
 def test_the_main_job_can_be_done_from_the_keyboard(nurse: Nurse) -> None:
     nurse.open("/worklist/")
     nurse.page.keyboard.press("Tab")
